@@ -126,7 +126,8 @@ pub trait Tun {
     /// Whether a packet can be taken now. While it cannot, the engine keeps its packets and is called again
     /// ([`crate::Engine::tun_writable`]) once it can.
     fn has_room(&self) -> bool;
-    /// Takes one whole IP packet. Only called when [`Tun::has_room`]; implementations queue rather than drop.
+    /// Takes one whole IP packet. The engine stops producing when [`Tun::has_room`] is false, but an answer owed to a packet
+    /// just read (an ACK, an ICMP error) may still come: implementations queue it.
     fn send(&mut self, packet: &[u8]);
     /// Largest packet the device carries, in bytes.
     fn mtu(&self) -> usize;

@@ -4,6 +4,13 @@
 //! sockets, the buffers, the owners of flows — is reached through the traits of [`io`].
 #![forbid(unsafe_code)]
 
+pub mod config;
+pub mod counters;
 pub mod dns;
+mod engine;
 pub mod io;
 pub mod packet;
+
+pub use config::{Config, Network};
+pub use counters::Counters;
+pub use engine::{Engine, Event};
