@@ -1,1 +1,39 @@
-//! Under construction.
+//! Bytes to names, protocols and identifiers.
+//!
+//! Every parser here is *total*: any bytes give a value, a "need more" or a typed refusal, never a panic, in
+//! memory and time that are bounded and linear in what was fed. None does I/O or reads a clock, so the live engine
+//! and `consentry inspect` judge by the very same code.
+//!
+//! * [`first_bytes`] decides what a TCP client is speaking and hands over to one of the others.
+//! * [`tls`], [`quic`], [`http1`] and [`mi_push`] read the name that a client states.
+//! * [`dns`] reads questions and answers and writes replies.
+//! * [`http_dns`] and [`identifiers`] look inside cleartext requests: a name asked for over HTTP, and what a service
+//!   was about to learn about the phone or its owner. Identifiers are reported by kind and place, never by value.
+//! * [`capture`] reads recorded traffic.
+
+#![forbid(unsafe_code)]
+
+pub mod capture;
+mod cursor;
+pub mod dns;
+pub mod first_bytes;
+pub mod http1;
+pub mod http_dns;
+pub mod identifiers;
+pub mod mi_push;
+mod percent;
+pub mod quic;
+pub mod tls;
+
+/// What an incremental reader knows after the bytes it has been fed so far.
+///
+/// Once a reader has answered [`Progress::Done`] or [`Progress::Not`] it is finished: feed what follows to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress<T> {
+    /// So far the bytes fit the protocol, but they do not yet say everything.
+    NeedMore,
+    /// The bytes are complete and mean this.
+    Done(T),
+    /// The bytes cannot be this protocol, or they break its rules.
+    Not,
+}
