@@ -1,9 +1,16 @@
-//! DNS messages (RFC 1035, 6891, 9460).
+//! DNS messages (RFC 1035, 6891, 9460): questions in, judged answers in, replies and queries out.
+//!
+//! Reading keeps what a verdict needs and nothing else. A message is read whole or refused: what is not read could
+//! not be judged. The one exception is a response that its sender cut short (TC), which may end inside a record.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 mod name;
+mod parse;
+mod write;
 
 pub use name::{Name, NameError};
+pub use parse::{MAX_QUESTIONS, MAX_RECORDS, looks_like_query, parse};
+pub use write::{query, reply};
 
 /// Record type of an IPv4 address (RFC 1035 §3.4.1).
 pub const A: u16 = 1;
@@ -125,32 +132,56 @@ pub struct Message {
 /// Why bytes are not a DNS message that can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DnsError {
-    /// The message ends early.
-    #[error("the DNS message ends early")]
+    /// The message ends before what its counts and lengths promise.
+    #[error("the DNS message ends before what its counts and lengths promise")]
     Truncated,
+    /// A compression pointer does not lead backwards, or too many follow each other.
+    #[error("a compression pointer in the DNS message does not lead backwards")]
+    BadPointer,
+    /// A label type that was never put to use (RFC 1035 §4.1.4, RFC 6891 §5).
+    #[error("a name in the DNS message has a label of an unknown type")]
+    BadLabel,
+    /// A name is longer than 255 bytes.
+    #[error("a name in the DNS message is longer than 255 bytes")]
+    NameTooLong,
+    /// More than [`MAX_QUESTIONS`] questions. One that is not read could not be judged.
+    #[error("the DNS message has more than {MAX_QUESTIONS} questions")]
+    TooManyQuestions,
+    /// More than [`MAX_RECORDS`] records. One that is not read could not be judged.
+    #[error("the DNS message has more than {MAX_RECORDS} records")]
+    TooManyRecords,
+    /// The data of a record do not have the form that its type demands.
+    #[error("a record in the DNS message does not have the form of its type")]
+    BadRecord,
 }
 
-/// Reads a DNS message.
-pub fn parse(_bytes: &[u8]) -> Result<Message, DnsError> {
-    unimplemented!()
+/// Replaces the id of a message in place; a message too short to have one is left alone.
+pub fn set_id(message: &mut [u8], id: u16) {
+    if let Some(place) = message.first_chunk_mut() {
+        *place = id.to_be_bytes();
+    }
 }
-/// Whether these bytes claim to be a DNS query.
-pub fn looks_like_query(_bytes: &[u8]) -> bool {
-    unimplemented!()
+
+/// The address that a reverse look-up asks about (RFC 1035 §3.5, RFC 3596 §2.5); `None` for any other name, and for
+/// one that names a whole network.
+pub fn reverse_address(name: &Name) -> Option<IpAddr> {
+    if let Some(digits) = name.as_str().strip_suffix(".in-addr.arpa") {
+        let mut octets = [0; 4];
+        let mut labels = digits.split('.');
+        for octet in octets.iter_mut().rev() {
+            *octet = labels.next().filter(|label| label.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?;
+        }
+        return labels.next().is_none().then(|| IpAddr::from(octets));
+    }
+    let digits = name.as_str().strip_suffix(".ip6.arpa")?;
+    let mut address = 0_u128;
+    let mut labels = digits.split('.');
+    for shift in (0..128).step_by(4) {
+        let [digit] = *labels.next()?.as_bytes() else { return None };
+        address |= u128::from(char::from(digit).to_digit(16)?) << shift;
+    }
+    labels.next().is_none().then(|| IpAddr::from(address.to_be_bytes()))
 }
-/// Writes a response to `query`.
-pub fn reply(_query: &Message, _rcode: u8, _answers: &[Record]) -> Vec<u8> {
-    unimplemented!()
-}
-/// Writes a query.
-pub fn query(_id: u16, _name: &Name, _rtype: u16) -> Vec<u8> {
-    unimplemented!()
-}
-/// Replaces a message's id.
-pub fn set_id(_message: &mut [u8], _id: u16) {
-    unimplemented!()
-}
-/// The address a reverse look-up asks about.
-pub fn reverse_address(_name: &Name) -> Option<IpAddr> {
-    unimplemented!()
-}
+
+#[cfg(test)]
+mod tests;
