@@ -1,0 +1,1 @@
+//! The ledger: every consent change in a chain that shows where it was tampered with.

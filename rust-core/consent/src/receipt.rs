@@ -1,0 +1,1 @@
+//! Receipts: a signed copy of the ledger that a third party can verify.

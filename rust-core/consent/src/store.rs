@@ -1,0 +1,1 @@
+//! Where consent changes are kept.
