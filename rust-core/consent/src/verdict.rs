@@ -22,6 +22,8 @@ pub enum Rule {
     RulesOff,
     /// Deny: the service needs consent and has none.
     NeedsConsent,
+    /// Deny: the service needs consent and has it for other apps only; a DNS question is asked for all of them.
+    GrantedToOthers,
     /// Deny: an essential service that the owner switched off.
     SwitchedOff,
     /// Deny: clear text to an essential service that is not one of its listed requests.
@@ -30,8 +32,6 @@ pub enum Rule {
     SharedRequest,
     /// Deny: encrypted DNS, used by a dedicated app.
     Dedicated,
-    /// Deny: a dedicated app reaches something that is not listed, and its maker's unlisted entry is not granted.
-    Unlisted,
     /// Deny: a sinkhole address that stands for no name.
     UnmappedSinkhole,
     /// Deny: the app is in strict mode and reaches something that is not listed and allowed.
@@ -51,21 +51,15 @@ pub struct Verdict {
     pub certainty: Option<Certainty>,
     /// The rule that decided.
     pub rule: Rule,
-    /// The name behind the signal.
+    /// The name behind the signal. Only given on denial: an allowed flow is judged without taking memory.
     pub host: Option<Arc<str>>,
     /// The consent record that allowed it.
     pub grant: Option<Arc<Grant>>,
 }
 
 impl Verdict {
-    /// Nothing matches.
-    pub(crate) const UNMATCHED: Self = Self {
-        allow: true,
-        signal: None,
-        service: None,
-        certainty: None,
-        rule: Rule::Unmatched,
-        host: None,
-        grant: None,
-    };
+    /// A verdict that no service and no name stands behind.
+    pub(crate) const fn bare(allow: bool, rule: Rule) -> Self {
+        Self { allow, signal: None, service: None, certainty: None, rule, host: None, grant: None }
+    }
 }
