@@ -49,7 +49,7 @@ pub struct Datagram<'a> {
     pub dont_fragment: bool,
     /// TTL or hop limit, as received.
     pub hop_limit: u8,
-    /// The whole IP packet as it was sent, reassembled if need be: what an ICMP error quotes ([`build::icmp_error`]).
+    /// The whole IP packet as it was sent, reassembled if need be: what an ICMP error quotes (as [`build::port_unreachable`]).
     pub packet: &'a [u8],
     /// What it carries.
     pub transport: Segment<'a>,

@@ -15,33 +15,61 @@ const MIN_MTU_V6: u32 = 1280;
 /// Who complains where the destination cannot be the sender of an error, being a group: a neighbour on the link.
 const NEIGHBOUR: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
-/// What an app's packet met with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// Nobody listens at the port. Clients give up or fall back at once.
-    PortUnreachable,
-    /// The destination does not speak the protocol.
-    ProtocolUnreachable,
-    /// The destination does not answer (IPv6: address unreachable).
-    HostUnreachable,
-    /// There is no way to the destination's network (IPv6: no route).
-    NoRoute,
-    /// A rule forbids it.
-    Prohibited,
-    /// It is larger than the path carries and must not be fragmented.
-    TooBig {
-        /// What the path carries, in bytes, IP header included. Raised to the least that the family allows.
-        mtu: u32,
-    },
+/// Nobody listens at the port: clients give up or fall back at once.
+///
+/// Like all functions here it answers `original`, a whole IP packet, in the name of its destination, and quotes as much of
+/// it as the RFCs allow. `false`, with `out` in no particular state, where no error may be sent: in answer to an ICMP error,
+/// to any but the first fragment, to a packet that is broken or comes from no single host, and to multicast or broadcast
+/// (RFC 1122 §3.2.2, RFC 4443 §2.4 e).
+#[must_use = "`out` holds an error only when this is true"]
+pub fn port_unreachable(original: &[u8], out: &mut Vec<u8>) -> bool {
+    icmp_error(original, Problem::PortUnreachable, out)
 }
 
-/// An ICMP error in answer to `original`, in the name of its destination, quoting as much of it as the RFCs allow.
-///
-/// Returns `false`, with `out` in no particular state, where no error may be sent: in answer to an ICMP error, to any but
-/// the first fragment, to a packet that is broken or comes from no single host, and to multicast or broadcast (RFC 1122
-/// §3.2.2, RFC 4443 §2.4 e) — except "packet too big" for IPv6 multicast, which comes from a link-local address.
+/// The destination does not speak the protocol. Otherwise like [`port_unreachable`].
 #[must_use = "`out` holds an error only when this is true"]
-pub fn icmp_error(original: &[u8], problem: Problem, out: &mut Vec<u8>) -> bool {
+pub fn protocol_unreachable(original: &[u8], out: &mut Vec<u8>) -> bool {
+    icmp_error(original, Problem::ProtocolUnreachable, out)
+}
+
+/// The destination does not answer. Otherwise like [`port_unreachable`].
+#[must_use = "`out` holds an error only when this is true"]
+pub fn host_unreachable(original: &[u8], out: &mut Vec<u8>) -> bool {
+    icmp_error(original, Problem::HostUnreachable, out)
+}
+
+/// No way leads to the destination's network. Otherwise like [`port_unreachable`].
+#[must_use = "`out` holds an error only when this is true"]
+pub fn no_route(original: &[u8], out: &mut Vec<u8>) -> bool {
+    icmp_error(original, Problem::NoRoute, out)
+}
+
+/// A rule forbids it. Otherwise like [`port_unreachable`].
+#[must_use = "`out` holds an error only when this is true"]
+pub fn prohibited(original: &[u8], out: &mut Vec<u8>) -> bool {
+    icmp_error(original, Problem::Prohibited, out)
+}
+
+/// The original is larger than the path carries and must not be fragmented. `mtu` is what the path carries, in bytes, IP
+/// header included; it is raised to the least that the family allows. Otherwise like [`port_unreachable`], except that
+/// IPv6 multicast is answered too, from a link-local address.
+#[must_use = "`out` holds an error only when this is true"]
+pub fn packet_too_big(original: &[u8], mtu: u32, out: &mut Vec<u8>) -> bool {
+    icmp_error(original, Problem::TooBig { mtu }, out)
+}
+
+/// What an app's packet met with.
+#[derive(Clone, Copy, Debug)]
+enum Problem {
+    PortUnreachable,
+    ProtocolUnreachable,
+    HostUnreachable,
+    NoRoute,
+    Prohibited,
+    TooBig { mtu: u32 },
+}
+
+fn icmp_error(original: &[u8], problem: Problem, out: &mut Vec<u8>) -> bool {
     let Ok(layout) = Layout::of(original, Checksums::Trust) else { return false };
     let original = &original[..layout.end];
     if !may_be_answered(original, &layout) {

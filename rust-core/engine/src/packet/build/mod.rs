@@ -7,7 +7,9 @@ mod error;
 mod fragment;
 mod reset;
 
-pub use error::{Problem, icmp_error};
+pub use error::{
+    host_unreachable, no_route, packet_too_big, port_unreachable, prohibited, protocol_unreachable,
+};
 pub use fragment::Fragmenter;
 pub use reset::tcp_reset;
 
