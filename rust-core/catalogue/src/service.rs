@@ -32,7 +32,7 @@ pub enum Standing {
 
 /// How a DNS question for a service without consent is answered from inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum DnsAnswer {
     /// With an address of the sinkhole pool, so that the connection that follows shows what was to be said.
     Sinkhole,

@@ -1,0 +1,205 @@
+//! HTTP path and query patterns.
+//!
+//! A request is compared after percent-decoding, piece by piece and without copying. What a server might read in
+//! another way than we do (dot segments, encoded slashes, back-slashes, fragments, raw control bytes) is never listed.
+
+use crate::error::Reason;
+use crate::service::PathRule;
+
+/// The longest path or query pattern, in bytes.
+const MAX_PATTERN_BYTES: usize = 256;
+
+/// The most parameters in a query pattern.
+const MAX_PARAMETERS: usize = 16;
+
+/// Checks the patterns of a rule.
+pub(crate) fn check(methods: &[String], path: &str, query: Option<&str>) -> Result<(), Reason> {
+    if methods.is_empty() {
+        return Err(Reason::Empty { field: "methods" });
+    }
+    for method in methods {
+        if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(invalid(method, "a method is a word in upper case, such as GET"));
+        }
+    }
+    if let Some(problem) = path_problem(path) {
+        return Err(invalid(path, problem));
+    }
+    if let Some(query) = query
+        && let Some(problem) = query_problem(query)
+    {
+        return Err(invalid(query, problem));
+    }
+    Ok(())
+}
+
+/// Whether a rule lists a request.
+pub(crate) fn lists(rule: &PathRule, method: &str, path_and_query: &str) -> bool {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    // Methods are case-sensitive, RFC 9110 section 9.1.
+    rule.methods.iter().any(|known| known == method)
+        && path_matches(&rule.path, path)
+        && query_matches(rule.query.as_deref(), query)
+}
+
+fn invalid(pattern: &str, problem: &'static str) -> Reason {
+    Reason::InvalidPath { pattern: pattern.to_owned(), problem }
+}
+
+fn path_problem(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        return Some("a path starts with `/`");
+    }
+    if path.len() > MAX_PATTERN_BYTES {
+        return Some("it has more than 256 characters");
+    }
+    if !path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%' | b'\\')) {
+        return Some("write it decoded, without query, in visible ASCII characters");
+    }
+    let mut segments = path[1..].split('/').peekable();
+    while let Some(segment) = segments.next() {
+        if matches!(segment, "." | "..") {
+            return Some("it has a dot segment");
+        }
+        if segment.contains("**") && (segment != "**" || segments.peek().is_some()) {
+            return Some("`**` can only be the whole last segment");
+        }
+    }
+    None
+}
+
+fn query_problem(query: &str) -> Option<&'static str> {
+    if query.len() > MAX_PATTERN_BYTES {
+        return Some("it has more than 256 characters");
+    }
+    if !query.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%')) {
+        return Some("write it decoded, in visible ASCII characters");
+    }
+    if query.split('&').count() > MAX_PARAMETERS {
+        return Some("it has more than 16 parameters");
+    }
+    let mut items = query.split('&').peekable();
+    while let Some(item) = items.next() {
+        match item.split_once('=') {
+            Some((key, value)) => {
+                if key.is_empty() || key.contains('*') || (value.contains('*') && value != "*") {
+                    return Some("a parameter is `key=value` or `key=*`");
+                }
+            }
+            None if item == "*" && items.peek().is_none() => {}
+            None => return Some("a parameter is `key=value` or `key=*`, and a `*` can only be the last"),
+        }
+    }
+    None
+}
+
+fn path_matches(pattern: &str, path: &str) -> bool {
+    let Some(path) = path.strip_prefix('/') else { return false };
+    if !path.split('/').all(is_plain_segment) {
+        return false;
+    }
+    let mut wanted = pattern[1..].split('/');
+    let mut found = path.split('/');
+    loop {
+        match (wanted.next(), found.next()) {
+            (Some("**"), Some(_)) | (None, None) => return true,
+            (Some(pattern), Some(segment)) if glob(pattern.as_bytes(), segment.as_bytes()) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether every server reads the segment as we do.
+fn is_plain_segment(segment: &str) -> bool {
+    let mut decoded = Decoded(segment.as_bytes());
+    let mut only_dots = true;
+    let mut length = 0_usize;
+    while let Some(byte) = decoded.next() {
+        let Some(byte) = byte else { return false };
+        if byte.is_ascii_control() || matches!(byte, b'/' | b'\\') {
+            return false;
+        }
+        only_dots &= byte == b'.';
+        length += 1;
+    }
+    !segment.contains('#') && !(only_dots && (1..=2).contains(&length))
+}
+
+fn query_matches(pattern: Option<&str>, query: &str) -> bool {
+    let parameters = || query.split('&').filter(|parameter| !parameter.is_empty());
+    let Some(pattern) = pattern else { return parameters().next().is_none() };
+    let items = || pattern.split('&').filter(|item| *item != "*");
+    let further_allowed = pattern.split('&').next_back() == Some("*");
+    items().all(|item| parameters().any(|parameter| parameter_matches(item, parameter)))
+        && (further_allowed
+            || parameters().all(|parameter| items().any(|item| parameter_matches(item, parameter))))
+}
+
+fn parameter_matches(item: &str, parameter: &str) -> bool {
+    let (wanted_key, wanted_value) = item.split_once('=').unwrap_or((item, ""));
+    let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    glob(wanted_key.as_bytes(), key.as_bytes())
+        && (wanted_value == "*" || glob(wanted_value.as_bytes(), value.as_bytes()))
+}
+
+/// Compares percent-encoded text with a pattern in which `*` stands for one or more bytes.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let mut wanted = pattern;
+    let mut rest = Decoded(text);
+    // Where to go on when the run of the latest `*` has to be longer: the pattern after it, and the text after what it has.
+    let mut retry: Option<(&[u8], Decoded<'_>)> = None;
+    loop {
+        let mut ahead = rest;
+        match (wanted.split_first(), ahead.next()) {
+            (None, None) => return true,
+            (_, Some(None)) => return false,
+            (Some((b'*', after)), Some(Some(_))) => {
+                retry = Some((after, ahead));
+                wanted = after;
+                rest = ahead;
+            }
+            (Some((expected, after)), Some(Some(byte))) if *expected == byte => {
+                wanted = after;
+                rest = ahead;
+            }
+            _ => {
+                let Some((after, mut longer)) = retry else { return false };
+                if !matches!(longer.next(), Some(Some(_))) {
+                    return false;
+                }
+                retry = Some((after, longer));
+                wanted = after;
+                rest = longer;
+            }
+        }
+    }
+}
+
+/// Percent-decoding, RFC 3986 section 2.1, one byte at a time; `Some(None)` is a broken escape.
+#[derive(Clone, Copy)]
+struct Decoded<'a>(&'a [u8]);
+
+impl Decoded<'_> {
+    fn next(&mut self) -> Option<Option<u8>> {
+        match *self.0 {
+            [] => None,
+            [b'%', high, low, ref rest @ ..] => {
+                self.0 = rest;
+                Some(hex_digit(high).zip(hex_digit(low)).map(|(high, low)| high << 4 | low))
+            }
+            [b'%', ..] => {
+                self.0 = &[];
+                Some(None)
+            }
+            [byte, ref rest @ ..] => {
+                self.0 = rest;
+                Some(Some(byte))
+            }
+        }
+    }
+}
+
+/// The value of a hexadecimal digit.
+pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
