@@ -104,7 +104,13 @@ pub trait Sockets {
     /// Opens a UDP socket on a random port, for datagrams to and from anywhere in `family`.
     fn udp_open(&mut self, id: SocketId, family: Family) -> Result<(), NetError>;
     /// Sends one datagram. `dont_fragment` mirrors the app's DF bit (IPv6: never fragment at the source).
-    fn udp_send(&mut self, id: SocketId, to: SocketAddr, payload: &[u8], dont_fragment: bool) -> Result<(), NetError>;
+    fn udp_send(
+        &mut self,
+        id: SocketId,
+        to: SocketAddr,
+        payload: &[u8],
+        dont_fragment: bool,
+    ) -> Result<(), NetError>;
     /// Receives one datagram into `buffer`.
     fn udp_receive(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<Received, NetError>;
     /// The next error the network reported for this socket's datagrams, if any.

@@ -4,12 +4,20 @@
 //! sockets, the buffers, the owners of flows — is reached through the traits of [`io`].
 #![forbid(unsafe_code)]
 
+mod about;
 pub mod config;
+mod core;
 pub mod counters;
 pub mod dns;
+mod echo;
 mod engine;
 pub mod io;
 pub mod packet;
+mod queries;
+mod refusals;
+mod tcp;
+mod timers;
+mod udp;
 
 pub use config::{Config, Network};
 pub use counters::Counters;

@@ -1,0 +1,746 @@
+//! One TCP flow: from its first SYN, through the verdict, to the last byte.
+use super::dial::{self, Dial, Progress};
+use super::dns_stream::DnsStream;
+use super::gate::{Gate, Heard, Offer};
+use super::stack::{Connection, Stack, Stage};
+use crate::about::{About, StatedName};
+use crate::core::{Core, Evidence};
+use crate::dns::Asker;
+use crate::io::{FlowId, Io, NetError, SocketId};
+use crate::packet::build;
+use consentry_catalogue::{SignatureMatch, Transport};
+use consentry_consent::{Owner, Rule, Signal, Verdict};
+use consentry_inspect::first_bytes::Facts;
+use consentry_inspect::http1::Request;
+use consentry_inspect::{http_dns, identifiers};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// Longest a flow waits to learn whose it is.
+const OWNER_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a denied flow may take to say what it wanted before it is reset.
+const EVIDENCE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Most bytes of a denied request's body that are read as evidence.
+const EVIDENCE_BODY_MAX: usize = 8 * 1024;
+
+/// How long a flow whose server has finished may stay open without a byte (smoltcp has no timer for it).
+const HALF_OPEN_PATIENCE: Duration = Duration::from_secs(600);
+
+/// What the engine lends a flow for one call.
+pub(super) struct Lent<'a, 'io> {
+    pub(super) core: &'a mut Core,
+    pub(super) stack: &'a mut Stack,
+    pub(super) io: &'a mut Io<'io>,
+    pub(super) now: Instant,
+}
+
+/// Whether a flow goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Alive,
+    Over,
+}
+
+/// How the server is being reached.
+enum Way {
+    /// The engine looks up the name whose sinkhole address the app used.
+    Resolving,
+    Dialing(Dial),
+}
+
+/// A denied request whose body is still being read.
+struct Collecting {
+    verdict: Verdict,
+    request: Box<Request>,
+    body: Vec<u8>,
+    wanted: usize,
+}
+
+enum State {
+    /// The SYN waits until the owner is known.
+    AwaitingOwner { syn: Vec<u8> },
+    /// The SYN waits until the server has accepted.
+    Held { syn: Vec<u8>, way: Way },
+    /// Accepted locally; the first bytes are read and nothing has been dialled. `condemned` flows are denied whatever they say
+    /// and read for evidence only.
+    Reading { condemned: Option<Box<Verdict>> },
+    /// Judged; the server is being reached.
+    Reaching { way: Way },
+    /// Connected: bytes flow both ways.
+    Relaying,
+    /// Denied; the rest of the request is read as evidence.
+    Collecting(Box<Collecting>),
+    /// DNS over TCP, answered by the interceptor.
+    Dns(DnsStream),
+    /// Reset; what the stack still has to send goes out, then it is over.
+    Ending,
+}
+
+/// See the module's text.
+pub(super) struct Flow {
+    pub(super) id: FlowId,
+    pub(super) about: About,
+    pub(super) last: Instant,
+    /// Whether the flow is in the list of those to look at in the next flush.
+    pub(super) touched: bool,
+    /// When the table's timer fires for this flow.
+    pub(super) alarm: Option<Instant>,
+    state: State,
+    deadline: Option<Instant>,
+    connection: Option<Connection>,
+    gate: Gate,
+    server: Option<SocketId>,
+    sockets_opened: u64,
+    server_readable: bool,
+    server_ended: bool,
+    told_server: bool,
+}
+
+impl Flow {
+    /// A flow whose SYN has just come in. It decides nothing before [`Flow::begin`].
+    pub(super) fn new(id: FlowId, about: About, now: Instant) -> Self {
+        Self {
+            id,
+            about,
+            last: now,
+            touched: false,
+            alarm: None,
+            state: State::Ending,
+            deadline: None,
+            connection: None,
+            gate: Gate::new(),
+            server: None,
+            sockets_opened: 0,
+            server_readable: false,
+            server_ended: false,
+            told_server: false,
+        }
+    }
+
+    /// The owner is being looked up: the SYN waits.
+    pub(super) fn await_owner(&mut self, now: Instant, syn: &[u8]) {
+        self.state = State::AwaitingOwner { syn: syn.to_vec() };
+        self.deadline = Some(now + OWNER_PATIENCE);
+    }
+
+    /// The owner is known now.
+    pub(super) fn owner_known(&mut self, lent: &mut Lent<'_, '_>, owner: Owner) -> Fate {
+        self.about.owner = owner;
+        match std::mem::replace(&mut self.state, State::Ending) {
+            State::AwaitingOwner { syn } => self.begin(lent, &syn),
+            other => {
+                self.state = other;
+                Fate::Alive
+            }
+        }
+    }
+
+    /// Decides what becomes of a new flow by what is known at its SYN.
+    pub(super) fn begin(&mut self, lent: &mut Lent<'_, '_>, syn: &[u8]) -> Fate {
+        self.deadline = None;
+        let remote = self.about.key.remote;
+        if remote.port() == 53 {
+            self.state = State::Dns(DnsStream::new(lent.now));
+            return self.accept(lent, syn);
+        }
+        if lent.core.is_own_dns(remote.ip()) {
+            // Nothing else listens at our own address. For port 853 this makes Android's automatic Private DNS fall back.
+            refuse_syn(lent, syn, NetError::Refused);
+            return Fate::Over;
+        }
+        let verdict = self.about.judge(lent.core);
+        if !verdict.allow {
+            return self.condemn(lent, syn, verdict);
+        }
+        let sinkhole = lent.core.sinkhole_name(self.about.address).is_some();
+        if !sinkhole && !lent.core.has_upstream(remote.ip()) {
+            refuse_syn(lent, syn, NetError::Unreachable);
+            return Fate::Over;
+        }
+        if verdict.rule == Rule::MixedNames
+            || lent.core.speaks_first(Transport::Tcp, remote.port())
+            || lent.core.is_catalogued_app(&self.about.owner)
+        {
+            self.state = State::Reading { condemned: None };
+            return self.accept(lent, syn);
+        }
+        let way = if sinkhole {
+            self.resolve(lent);
+            Way::Resolving
+        } else {
+            Way::Dialing(Dial::new([remote], lent.now))
+        };
+        self.state = State::Held { syn: syn.to_vec(), way };
+        self.advance(lent)
+    }
+
+    /// Denied at the SYN. The connection is accepted all the same, so that the log can say what it was about to say; nothing of
+    /// it goes out. An app that retries in a loop gets silence instead.
+    fn condemn(&mut self, lent: &mut Lent<'_, '_>, syn: &[u8], verdict: Verdict) -> Fate {
+        if lent.core.answers_refusal(self.about.key.remote, lent.now) {
+            self.state = State::Reading { condemned: Some(Box::new(verdict)) };
+            self.deadline = Some(lent.now + EVIDENCE_PATIENCE);
+            return self.accept(lent, syn);
+        }
+        lent.core.attempt(&self.about, &verdict, Evidence::default());
+        Fate::Over
+    }
+
+    fn accept(&mut self, lent: &mut Lent<'_, '_>, syn: &[u8]) -> Fate {
+        let port = self.about.key.remote.port();
+        let io = &mut *lent.io;
+        self.connection = Connection::accept(lent.stack, lent.now, io.buffers, io.tun, port, syn);
+        if self.connection.is_none() {
+            lent.core.counters.exhausted += 1;
+            refuse_syn(lent, syn, NetError::Limit);
+            return Fate::Over;
+        }
+        Fate::Alive
+    }
+
+    /// Takes a packet of this flow from the app.
+    pub(super) fn packet(&mut self, lent: &mut Lent<'_, '_>, packet: &[u8]) {
+        self.last = lent.now;
+        // A flow without a connection holds a SYN; what comes is the same SYN again.
+        if let Some(connection) = &mut self.connection {
+            connection.packet(lent.stack, lent.now, lent.io.tun, packet);
+        }
+    }
+
+    /// The server's socket has something to read.
+    pub(super) fn server_event(&mut self, readable: bool) {
+        self.server_readable |= readable;
+    }
+
+    /// The engine's own look-up ended; no addresses means that it failed.
+    pub(super) fn resolved(&mut self, lent: &mut Lent<'_, '_>, addresses: &[IpAddr]) {
+        let port = self.about.key.remote.port();
+        let network = &lent.core.config.network;
+        let addresses: Vec<SocketAddr> = dial::order(None, addresses, network.ipv4, network.ipv6)
+            .into_iter()
+            .filter(|address| self.about.judge_at(lent.core, *address).allow)
+            .map(|address| SocketAddr::new(address, port))
+            .collect();
+        if let State::Held { way, .. } | State::Reaching { way } = &mut self.state {
+            *way = Way::Dialing(Dial::new(addresses, lent.now));
+        }
+    }
+
+    /// A reply of the DNS interceptor for this flow.
+    pub(super) fn dns_reply(&mut self, message: &[u8]) {
+        if let State::Dns(stream) = &mut self.state {
+            stream.reply(message);
+        }
+    }
+
+    /// Moves everything that can move: bytes, verdicts, dials, packets.
+    pub(super) fn advance(&mut self, lent: &mut Lent<'_, '_>) -> Fate {
+        if self.deadline.is_some_and(|deadline| lent.now >= deadline) {
+            self.deadline = None;
+            if self.deadline_passed(lent) == Fate::Over {
+                return Fate::Over;
+            }
+        }
+        if self.reach(lent) == Fate::Over {
+            return Fate::Over;
+        }
+        match self.state {
+            State::Dns(_) => self.serve_dns(lent),
+            State::Collecting(_) => self.collect(lent),
+            State::Reading { .. } => self.from_app(lent),
+            State::Relaying => {
+                self.from_app(lent);
+                self.to_app(lent);
+            }
+            _ => {}
+        }
+        self.settle(lent)
+    }
+
+    fn deadline_passed(&mut self, lent: &mut Lent<'_, '_>) -> Fate {
+        match std::mem::replace(&mut self.state, State::Ending) {
+            State::AwaitingOwner { syn } => return self.begin(lent, &syn),
+            State::Reading { condemned: Some(verdict) } => {
+                let evidence = self.evidence(lent, None, &[]);
+                self.deny(lent, &verdict, evidence);
+            }
+            State::Collecting(collecting) => self.finish_collecting(lent, *collecting),
+            State::Relaying | State::Dns(_) => self.reset(lent),
+            other => self.state = other,
+        }
+        Fate::Alive
+    }
+
+    /// Goes on reaching the server.
+    fn reach(&mut self, lent: &mut Lent<'_, '_>) -> Fate {
+        let (State::Held { way: Way::Dialing(dial), .. } | State::Reaching { way: Way::Dialing(dial) }) =
+            &mut self.state
+        else {
+            return Fate::Alive;
+        };
+        let (id, opened) = (self.id, &mut self.sockets_opened);
+        let progress = dial.advance(lent.now, lent.io.sockets, || {
+            *opened += 1;
+            super::socket_id(id, *opened)
+        });
+        match progress {
+            Progress::Waiting => Fate::Alive,
+            Progress::Connected(server) => {
+                self.server = Some(server);
+                self.server_readable = true;
+                match std::mem::replace(&mut self.state, State::Relaying) {
+                    State::Held { syn, .. } => self.accept(lent, &syn),
+                    _ => Fate::Alive,
+                }
+            }
+            Progress::Failed(error) => match std::mem::replace(&mut self.state, State::Ending) {
+                State::Held { syn, .. } => {
+                    refuse_syn(lent, &syn, error);
+                    Fate::Over
+                }
+                _ => {
+                    self.reset(lent);
+                    Fate::Alive
+                }
+            },
+        }
+    }
+
+    /// Moves bytes from the app towards the server, as far as verdicts and room allow.
+    fn from_app(&mut self, lent: &mut Lent<'_, '_>) {
+        loop {
+            if let Some(heard) = self.gate.next_heard() {
+                self.hear(lent, heard);
+                if !matches!(self.state, State::Reading { .. } | State::Relaying) {
+                    return;
+                }
+                continue;
+            }
+            if !self.gate.outbox().is_empty() {
+                let Some(server) = self.server else { return };
+                match lent.io.sockets.tcp_send(server, self.gate.outbox()) {
+                    Ok(count) => {
+                        lent.core.counters.bytes_out += count as u64;
+                        self.gate.outbox_taken(count);
+                    }
+                    Err(NetError::WouldBlock) => return,
+                    Err(_) => return self.reset(lent),
+                }
+                continue;
+            }
+            let Some(connection) = &mut self.connection else { return };
+            if !connection.can_receive() {
+                break;
+            }
+            let (gate, server, sockets) = (&mut self.gate, self.server, &mut *lent.io.sockets);
+            let moved = connection.receive(|bytes| match (gate.offer(bytes), server) {
+                (Offer::Taken(count), _) => (count, Ok(0)),
+                (Offer::Pass(count), Some(server)) => match sockets.tcp_send(server, &bytes[..count]) {
+                    Ok(sent) => {
+                        gate.passed(sent);
+                        (sent, Ok(sent))
+                    }
+                    Err(error) => (0, Err(error)),
+                },
+                (Offer::Pass(_), None) => (0, Err(NetError::WouldBlock)),
+            });
+            match moved {
+                Some(Ok(count)) => lent.core.counters.bytes_out += count as u64,
+                Some(Err(NetError::WouldBlock)) | None => return,
+                Some(Err(_)) => return self.reset(lent),
+            }
+        }
+        let finished = self.connection.as_ref().is_some_and(Connection::app_finished);
+        if finished && !self.told_server {
+            if !self.gate.held().is_empty() {
+                // The app will not say more: what it said is judged as it is.
+                self.hear(lent, Heard::First(Facts::Unknown));
+                if matches!(self.state, State::Relaying | State::Reading { .. }) {
+                    self.from_app(lent);
+                }
+                return;
+            }
+            if let Some(server) = self.server {
+                lent.io.sockets.tcp_shutdown(server);
+                self.told_server = true;
+            } else if matches!(self.state, State::Reading { .. }) {
+                self.end_unsaid(lent);
+            }
+        }
+    }
+
+    /// The app ended the connection without having said anything: nothing is dialled for it.
+    fn end_unsaid(&mut self, lent: &mut Lent<'_, '_>) {
+        if let State::Reading { condemned: Some(verdict) } = std::mem::replace(&mut self.state, State::Ending)
+        {
+            let evidence = self.evidence(lent, None, &[]);
+            lent.core.attempt(&self.about, &verdict, evidence);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.finish();
+        }
+    }
+
+    /// Judges what the app has just said.
+    fn hear(&mut self, lent: &mut Lent<'_, '_>, heard: Heard) {
+        self.about.first_bytes_seen = true;
+        let mut request = None;
+        let mut mi_push = None;
+        match heard {
+            Heard::First(Facts::Tls(hello)) => {
+                self.about.stated = hello.sni.map(|host| {
+                    Box::new(StatedName { signal: Signal::TlsSni, host, request: None, ech: hello.ech })
+                });
+            }
+            Heard::First(Facts::BrokenTls) | Heard::Ambiguous(_) => {
+                // Nobody can tell what the server would make of these bytes: none of them go out.
+                lent.core.counters.ambiguous += 1;
+                if let State::Reading { condemned: Some(verdict) } = &self.state {
+                    let verdict = verdict.clone();
+                    let evidence = self.evidence(lent, None, &[]);
+                    return self.deny(lent, &verdict, evidence);
+                }
+                return self.reset(lent);
+            }
+            Heard::First(Facts::MiPush(hello)) => {
+                self.match_signature(lent);
+                mi_push = hello;
+            }
+            Heard::First(Facts::Http | Facts::Http2PriorKnowledge | Facts::Socks | Facts::Unknown) => {
+                self.match_signature(lent);
+            }
+            Heard::Request(heard) => {
+                self.about.stated = Some(Box::new(StatedName {
+                    signal: Signal::HttpHost,
+                    host: heard.host.clone().unwrap_or_default(),
+                    request: Some((heard.method.clone(), heard.path.clone())),
+                    ech: false,
+                }));
+                request = Some(heard);
+            }
+        }
+        let mut verdict = self.about.judge(lent.core);
+        if let State::Reading { condemned: Some(first) } = &self.state
+            && verdict.allow
+        {
+            // Condemned by what was known before a word was said: saying an innocent name does not help.
+            verdict = (**first).clone();
+        }
+        if verdict.allow {
+            match request {
+                Some(_) => self.gate.release(),
+                None => self.gate.open(),
+            }
+            if matches!(self.state, State::Reading { .. }) {
+                self.start_reaching(lent);
+            }
+            return;
+        }
+        if let Some(request) = request {
+            let wanted = body_wanted(&request);
+            if wanted > 0 && self.server.is_none() {
+                self.deadline = Some(lent.now + EVIDENCE_PATIENCE);
+                let body = Vec::new();
+                self.state = State::Collecting(Box::new(Collecting { verdict, request, body, wanted }));
+                return self.collect(lent);
+            }
+            let evidence = self.evidence(lent, Some(&request), &[]);
+            return self.deny(lent, &verdict, evidence);
+        }
+        let mut evidence = self.evidence(lent, None, &[]);
+        if let Some(hello) = mi_push {
+            evidence.identifiers = identifiers::in_hello(&hello);
+        }
+        self.deny(lent, &verdict, evidence);
+    }
+
+    fn match_signature(&mut self, lent: &mut Lent<'_, '_>) {
+        if let SignatureMatch::Service(service) =
+            lent.core.catalogue.match_signature(Transport::Tcp, self.gate.held())
+        {
+            self.about.signature = Some(service);
+        }
+    }
+
+    /// The flow is allowed: finds out where to connect, and begins.
+    fn start_reaching(&mut self, lent: &mut Lent<'_, '_>) {
+        let remote = self.about.key.remote;
+        if lent.core.sinkhole_name(self.about.address).is_some() {
+            self.state = State::Reaching { way: Way::Resolving };
+            return self.resolve(lent);
+        }
+        // Addresses that our DNS gave for the stated name stand in for the one the app chose, if that is one of them.
+        let mut others = Vec::new();
+        if let Some(stated) = &self.about.stated {
+            let known = lent.core.dns.names().addresses(&stated.host);
+            if known.contains(&self.about.address) {
+                others.extend_from_slice(known);
+            }
+        }
+        let network = &lent.core.config.network;
+        let addresses: Vec<SocketAddr> = dial::order(Some(remote.ip()), &others, network.ipv4, network.ipv6)
+            .into_iter()
+            .filter(|address| *address == remote.ip() || self.about.judge_at(lent.core, *address).allow)
+            .map(|address| SocketAddr::new(address, remote.port()))
+            .collect();
+        self.state = State::Reaching { way: Way::Dialing(Dial::new(addresses, lent.now)) };
+        if self.reach(lent) == Fate::Over {
+            self.reset(lent);
+        }
+    }
+
+    fn resolve(&mut self, lent: &mut Lent<'_, '_>) {
+        if let Some(name) = lent.core.sinkhole_name(self.about.address).map(str::to_owned) {
+            lent.core.dns.resolve(lent.now, self.id, &name);
+        }
+    }
+
+    /// Reads the body of a denied request.
+    fn collect(&mut self, lent: &mut Lent<'_, '_>) {
+        let State::Collecting(collecting) = &mut self.state else { return };
+        collecting.body.append(&mut self.gate.take_backlog());
+        let mut ended = true;
+        if let Some(connection) = &mut self.connection {
+            while collecting.body.len() < collecting.wanted && connection.can_receive() {
+                let room = collecting.wanted - collecting.body.len();
+                connection.receive(|bytes| {
+                    let count = bytes.len().min(room);
+                    collecting.body.extend_from_slice(&bytes[..count]);
+                    (count, ())
+                });
+            }
+            ended = connection.app_finished() || connection.stage() == Stage::Closed;
+        }
+        if (ended || collecting.body.len() >= collecting.wanted)
+            && let State::Collecting(collecting) = std::mem::replace(&mut self.state, State::Ending)
+        {
+            self.finish_collecting(lent, *collecting);
+        }
+    }
+
+    fn finish_collecting(&mut self, lent: &mut Lent<'_, '_>, collecting: Collecting) {
+        let evidence = self.evidence(lent, Some(&collecting.request), &collecting.body);
+        self.deny(lent, &collecting.verdict, evidence);
+    }
+
+    /// What the flow was about to say, from what it has said.
+    fn evidence(&mut self, lent: &Lent<'_, '_>, request: Option<&Request>, body: &[u8]) -> Evidence {
+        let _ = lent;
+        let held = self.gate.take_held();
+        let bytes_held = (held.len() + body.len()) as u64;
+        match request {
+            None => Evidence { bytes_held, ..Evidence::default() },
+            Some(request) => Evidence {
+                identifiers: identifiers::in_request(request, body),
+                path: Some(request.path.clone()),
+                asked_name: http_dns::asked_name(request),
+                bytes_held,
+            },
+        }
+    }
+
+    /// Reports the attempt and resets both sides.
+    fn deny(&mut self, lent: &mut Lent<'_, '_>, verdict: &Verdict, evidence: Evidence) {
+        lent.core.attempt(&self.about, verdict, evidence);
+        self.reset(lent);
+    }
+
+    /// Ends the flow at once, both ways: queued bytes are discarded.
+    pub(super) fn reset(&mut self, lent: &mut Lent<'_, '_>) {
+        if let State::Held { way: Way::Dialing(dial), .. } | State::Reaching { way: Way::Dialing(dial) } =
+            &mut self.state
+        {
+            dial.abandon(lent.io.sockets);
+        }
+        if let State::Held { syn, .. } | State::AwaitingOwner { syn } = &self.state {
+            let syn = syn.clone();
+            refuse_syn(lent, &syn, NetError::Refused);
+        }
+        if let Some(server) = self.server.take() {
+            lent.io.sockets.abort(server);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.reset();
+        }
+        self.deadline = None;
+        self.state = State::Ending;
+    }
+
+    /// Judges the flow again after a consent change. Returns whether it was cut.
+    pub(super) fn judge_again(&mut self, lent: &mut Lent<'_, '_>) -> bool {
+        if matches!(self.state, State::Dns(_) | State::Ending | State::AwaitingOwner { .. })
+            || matches!(&self.state, State::Reading { condemned: Some(_) } | State::Collecting(_))
+        {
+            return false;
+        }
+        let verdict = self.about.judge(lent.core);
+        if verdict.allow {
+            return false;
+        }
+        self.reset(lent);
+        true
+    }
+
+    /// Moves bytes from the server to the app.
+    fn to_app(&mut self, lent: &mut Lent<'_, '_>) {
+        let (Some(connection), Some(server)) = (&mut self.connection, self.server) else { return };
+        while self.server_readable && !self.server_ended && connection.can_send() {
+            let sockets = &mut *lent.io.sockets;
+            let received = connection.send(|room| match sockets.tcp_receive(server, room) {
+                Ok(count) => (count, Ok((count, room.len()))),
+                Err(error) => (0, Err(error)),
+            });
+            match received {
+                None => break,
+                Some(Ok((0, _))) => {
+                    self.server_ended = true;
+                    connection.finish();
+                    self.deadline = Some(lent.now + HALF_OPEN_PATIENCE);
+                }
+                Some(Ok((count, room))) => {
+                    lent.core.counters.bytes_in += count as u64;
+                    self.last = lent.now;
+                    // A short read emptied the socket; the next bytes come with an event of their own.
+                    self.server_readable = count == room;
+                }
+                Some(Err(NetError::WouldBlock)) => self.server_readable = false,
+                Some(Err(_)) => return self.reset(lent),
+            }
+        }
+    }
+
+    /// Hands whole messages to the interceptor and its replies to the app.
+    fn serve_dns(&mut self, lent: &mut Lent<'_, '_>) {
+        let State::Dns(stream) = &mut self.state else { return };
+        let Some(connection) = &mut self.connection else { return };
+        stream.pump(connection, lent.now);
+        while !stream.cannot_be_dns()
+            && let Some(message) = stream.next_message()
+        {
+            stream.asked();
+            lent.core.counters.dns_questions += 1;
+            let asker = Asker::Tcp { flow: self.id, app: self.about.key.app, server: self.about.key.remote };
+            let Core { dns, catalogue, policy, .. } = &mut *lent.core;
+            dns.question(lent.now, asker, &self.about.owner, &message, catalogue, policy);
+        }
+        let Some(connection) = &mut self.connection else { return };
+        let State::Dns(stream) = &mut self.state else { return };
+        if stream.cannot_be_dns() {
+            return self.not_dns(lent);
+        }
+        stream.drain(connection, lent.now);
+        if connection.app_finished() && stream.is_idle() {
+            connection.finish();
+        }
+        self.deadline = Some(stream.deadline());
+    }
+
+    /// A flow to port 53 that does not speak DNS is judged as unknown: by its address and its owner, and its bytes go through
+    /// the gate.
+    fn not_dns(&mut self, lent: &mut Lent<'_, '_>) {
+        let State::Dns(stream) = std::mem::replace(&mut self.state, State::Reading { condemned: None })
+        else {
+            return;
+        };
+        self.deadline = None;
+        self.gate.take_in(stream.into_taken());
+        self.from_app(lent);
+    }
+
+    /// Lets the stack send, sees whether the flow is over, and sets the deadline for half-open ones.
+    fn settle(&mut self, lent: &mut Lent<'_, '_>) -> Fate {
+        let Some(connection) = &mut self.connection else {
+            return if matches!(self.state, State::Ending) { Fate::Over } else { Fate::Alive };
+        };
+        connection.transmit(lent.stack, lent.now, lent.io.tun);
+        if connection.stage() != Stage::Closed {
+            return Fate::Alive;
+        }
+        if connection.can_receive() && self.server.is_some() && matches!(self.state, State::Relaying) {
+            // Bytes the server has not taken yet.
+            return Fate::Alive;
+        }
+        // The app is gone. Anything condemned is still worth a line in the log.
+        match std::mem::replace(&mut self.state, State::Ending) {
+            State::Reading { condemned: Some(verdict) } => {
+                let evidence = self.evidence(lent, None, &[]);
+                lent.core.attempt(&self.about, &verdict, evidence);
+            }
+            State::Collecting(collecting) => {
+                let evidence = self.evidence(lent, Some(&collecting.request), &collecting.body);
+                lent.core.attempt(&self.about, &collecting.verdict, evidence);
+            }
+            State::Reaching { way: Way::Dialing(mut dial) }
+            | State::Held { way: Way::Dialing(mut dial), .. } => {
+                dial.abandon(lent.io.sockets);
+            }
+            _ => {}
+        }
+        if let Some(server) = self.server.take() {
+            if self.server_ended && self.told_server {
+                lent.io.sockets.close(server);
+            } else {
+                lent.io.sockets.abort(server);
+            }
+        }
+        Fate::Over
+    }
+
+    /// When the flow wants to be looked at again by itself.
+    pub(super) fn poll_at(&self, stack: &mut Stack, now: Instant) -> Option<Instant> {
+        let dial = match &self.state {
+            State::Held { way: Way::Dialing(dial), .. } | State::Reaching { way: Way::Dialing(dial) } => {
+                Some(dial.poll_at())
+            }
+            _ => None,
+        };
+        let stack = self.connection.as_ref().and_then(|connection| connection.poll_at(stack, now));
+        [dial, stack, self.deadline].into_iter().flatten().min()
+    }
+
+    /// Gives back what the flow holds.
+    pub(super) fn dismantle(self, lent: &mut Lent<'_, '_>) {
+        if matches!(self.about.key.remote.port(), 53) || lent.core.dns.pool().contains(self.about.address) {
+            lent.core.dns.cancel_flow(self.id);
+        }
+        if let Some(connection) = self.connection {
+            connection.dismantle(lent.io.buffers);
+        }
+    }
+}
+
+/// How many bytes of a denied request's body are worth waiting for.
+fn body_wanted(request: &Request) -> usize {
+    let header = |name: &str| {
+        request
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| String::from_utf8_lossy(value).trim().to_owned())
+    };
+    if header("transfer-encoding").is_some() {
+        return EVIDENCE_BODY_MAX;
+    }
+    header("content-length")
+        .and_then(|length| length.parse::<usize>().ok())
+        .unwrap_or(0)
+        .min(EVIDENCE_BODY_MAX)
+}
+
+/// Tells the app that its SYN came to nothing, the way a network would.
+fn refuse_syn(lent: &mut Lent<'_, '_>, syn: &[u8], error: NetError) {
+    let packet = &mut lent.core.packet;
+    let built = match error {
+        NetError::Refused | NetError::Reset | NetError::Limit | NetError::Failed => {
+            build::tcp_reset(syn, packet)
+        }
+        NetError::Unreachable => build::no_route(syn, packet),
+        // A network that does not answer does not answer.
+        NetError::TimedOut | NetError::WouldBlock | NetError::TooBig { .. } => false,
+    };
+    if built {
+        lent.io.tun.send(&lent.core.packet);
+    }
+}

@@ -1,0 +1,207 @@
+//! The gate between what an app says on a TCP connection and the network: bytes are held until they have been judged, and the
+//! bytes that were judged are the bytes that are let through.
+use consentry_inspect::first_bytes::{Facts, FirstBytes};
+use consentry_inspect::http1::{FramingError, Piece, Request, RequestFramer};
+
+/// Something an app said that wants a verdict before anything more is let through.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The first bytes of the stream (or of a stream inside a tunnel) are known for what they are. HTTP/1 never shows here:
+    /// its requests follow one by one.
+    First(Facts),
+    /// One whole HTTP/1 request head.
+    Request(Box<Request>),
+    /// HTTP/1 whose framing is ambiguous: nobody can tell which bytes belong to which request.
+    Ambiguous(FramingError),
+}
+
+/// What [`Gate::offer`] made of the bytes offered.
+#[derive(Debug)]
+pub(crate) enum Offer {
+    /// This many bytes were taken in.
+    Taken(usize),
+    /// This many bytes need no judging and may go straight to the server; report with [`Gate::passed`] how many went.
+    Pass(usize),
+}
+
+enum Stage {
+    /// It is not known yet what the app speaks.
+    First(Box<FirstBytes>),
+    /// HTTP/1: heads are held, bodies pass.
+    Requests(Box<RequestFramer>),
+    /// Nothing more to judge.
+    Open,
+}
+
+/// What one step over some bytes used.
+enum Step {
+    /// So many bytes were taken in; what they said, if anything, is in `heard`.
+    Taken(usize),
+    /// So many bytes are an HTTP body.
+    Body(usize),
+}
+
+/// See the module's text. At most 64 KiB are held back: a hello or a head that is longer counts as not understood.
+pub(crate) struct Gate {
+    stage: Stage,
+    /// Bytes taken in that have yet to go through the framer (the first ones, once they turn out to be HTTP).
+    backlog: Vec<u8>,
+    /// Bytes whose verdict is awaited.
+    held: Vec<u8>,
+    /// What the held bytes said.
+    heard: Option<Heard>,
+    /// Bytes let through that wait for the server.
+    outbox: Vec<u8>,
+    /// How many bytes of the outbox the server has taken.
+    outbox_sent: usize,
+    /// Body bytes the framer has covered that have yet to be passed.
+    body_left: usize,
+}
+
+impl Gate {
+    /// A gate in front of a stream nothing is known of.
+    pub(crate) fn new() -> Self {
+        Self {
+            stage: Stage::First(Box::default()),
+            backlog: Vec::new(),
+            held: Vec::new(),
+            heard: None,
+            outbox: Vec::new(),
+            outbox_sent: 0,
+            body_left: 0,
+        }
+    }
+
+    /// Bytes let through that the server has not taken yet.
+    pub(crate) fn outbox(&self) -> &[u8] {
+        &self.outbox[self.outbox_sent..]
+    }
+
+    /// The server took `count` bytes of the outbox.
+    pub(crate) fn outbox_taken(&mut self, count: usize) {
+        self.outbox_sent += count;
+        if self.outbox_sent == self.outbox.len() {
+            // Seldom needed twice: give the memory back.
+            self.outbox = Vec::new();
+            self.outbox_sent = 0;
+        }
+    }
+
+    /// The bytes held back whose verdict is awaited.
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
+    /// What the app said that now wants a verdict. Works on bytes taken in earlier; call it before [`Gate::offer`] and after
+    /// each [`Gate::release`] until it is `None`.
+    pub(crate) fn next_heard(&mut self) -> Option<Heard> {
+        while self.heard.is_none() && !self.backlog.is_empty() {
+            let backlog = std::mem::take(&mut self.backlog);
+            let used = match self.step(&backlog) {
+                Step::Taken(used) => used,
+                Step::Body(used) => {
+                    self.outbox.extend_from_slice(&backlog[..used]);
+                    used
+                }
+            };
+            if self.backlog.is_empty() {
+                self.backlog = backlog;
+                self.backlog.drain(..used);
+            }
+        }
+        self.heard.take()
+    }
+
+    /// Offers the next bytes from the app. Only when [`Gate::next_heard`] has nothing more and the outbox is empty.
+    pub(crate) fn offer(&mut self, bytes: &[u8]) -> Offer {
+        if self.body_left > 0 {
+            return Offer::Pass(self.body_left.min(bytes.len()));
+        }
+        if matches!(self.stage, Stage::Open) {
+            return Offer::Pass(bytes.len());
+        }
+        match self.step(bytes) {
+            Step::Taken(used) => Offer::Taken(used),
+            Step::Body(covered) => {
+                self.body_left = covered;
+                Offer::Pass(covered)
+            }
+        }
+    }
+
+    /// Takes in bytes that were read before the gate had its place, whatever they are.
+    pub(crate) fn take_in(&mut self, bytes: Vec<u8>) {
+        self.backlog = bytes;
+    }
+
+    /// The server took `count` of the bytes that [`Offer::Pass`] named.
+    pub(crate) fn passed(&mut self, count: usize) {
+        self.body_left = self.body_left.saturating_sub(count);
+    }
+
+    /// What was heard last is allowed: it moves to the outbox, and what follows is judged in its turn.
+    pub(crate) fn release(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if self.outbox.is_empty() {
+            self.outbox = held;
+        } else {
+            self.outbox.extend_from_slice(&held);
+        }
+    }
+
+    /// What was heard last is allowed and nothing that follows needs judging.
+    pub(crate) fn open(&mut self) {
+        self.release();
+        let backlog = std::mem::take(&mut self.backlog);
+        self.outbox.extend_from_slice(&backlog);
+        self.stage = Stage::Open;
+    }
+
+    /// Everything the app said that was not let through, as evidence.
+    pub(crate) fn take_held(&mut self) -> Vec<u8> {
+        let mut held = std::mem::take(&mut self.held);
+        held.append(&mut self.backlog);
+        held
+    }
+
+    /// The bytes that came with what was heard last, but after it.
+    pub(crate) fn take_backlog(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.backlog)
+    }
+
+    fn step(&mut self, bytes: &[u8]) -> Step {
+        match &mut self.stage {
+            Stage::Open => Step::Body(bytes.len()),
+            Stage::First(first) => {
+                self.held.extend_from_slice(bytes);
+                match first.push(bytes) {
+                    None => {}
+                    Some(Facts::Http) => {
+                        // All of it goes through the framer, from the first byte on.
+                        self.backlog = std::mem::take(&mut self.held);
+                        self.stage = Stage::Requests(Box::default());
+                    }
+                    Some(facts) => self.heard = Some(Heard::First(facts)),
+                }
+                Step::Taken(bytes.len())
+            }
+            Stage::Requests(framer) => match framer.next(bytes) {
+                Err(error) => {
+                    self.heard = Some(Heard::Ambiguous(error));
+                    Step::Taken(bytes.len())
+                }
+                Ok((covered, Piece::NeedMore)) => Step::Taken(covered),
+                Ok((covered, Piece::Body)) => Step::Body(covered),
+                Ok((covered, Piece::Head(request))) => {
+                    self.held = framer.take_head();
+                    self.heard = Some(Heard::Request(request));
+                    Step::Taken(covered)
+                }
+                Ok((_, Piece::Opaque)) => {
+                    self.stage = Stage::First(Box::default());
+                    Step::Taken(0)
+                }
+            },
+        }
+    }
+}
