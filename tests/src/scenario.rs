@@ -137,7 +137,9 @@ pub fn steps() -> Vec<Step> {
                 ),
                 fetch(
                     "IMEI, hashed",
-                    &format!("http://api.account.xiaomi.com/pass/activate/dev/{IMEI_HASHED}/activating?imsi=QRB0oPbAlYOfcW9Q"),
+                    &format!(
+                        "http://api.account.xiaomi.com/pass/activate/dev/{IMEI_HASHED}/activating?imsi=QRB0oPbAlYOfcW9Q"
+                    ),
                     MESSAGING,
                 ),
                 Action {
@@ -155,7 +157,10 @@ pub fn steps() -> Vec<Step> {
                 expect: Expect::Held("xiaomi.location"),
             }],
         },
-        Step { owner: "adds a contact", actions: vec![fetch("the contact's number", &look_up(CONTACT), MESSAGING)] },
+        Step {
+            owner: "adds a contact",
+            actions: vec![fetch("the contact's number", &look_up(CONTACT), MESSAGING)],
+        },
         Step {
             owner: "sends and receives SMS and MMS",
             actions: vec![

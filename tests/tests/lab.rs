@@ -16,7 +16,12 @@ fn without_a_firewall_the_whole_scenario_gets_through_and_is_seen() {
         let mut capture = lab.capture().unwrap();
         for step in steps() {
             for action in step.actions {
-                assert!(action.perform(&lab, family).unwrap(), "{family:?}: {}: {}", step.owner, action.about);
+                assert!(
+                    action.perform(&lab, family).unwrap(),
+                    "{family:?}: {}: {}",
+                    step.owner,
+                    action.about
+                );
                 assert!(!capture.so_far().unwrap().is_empty(), "{family:?}: {} was not seen", action.about);
             }
         }
@@ -44,8 +49,14 @@ fn quic_is_answered_on_both_families() {
     let lab = Lab::new(Between::Nothing).unwrap();
     for address in [IpAddr::from(WEB_V4), WEB_V6.into(), held_v4(1).into()] {
         let within = Duration::from_secs(5);
-        let outcome =
-            quic::exchange(&lab.phone, &lab.authority(), (address, 443).into(), "www.example.com", b"hello", within);
+        let outcome = quic::exchange(
+            &lab.phone,
+            &lab.authority(),
+            (address, 443).into(),
+            "www.example.com",
+            b"hello",
+            within,
+        );
         assert_eq!(outcome.unwrap(), QuicOutcome::Answered(b"hello".to_vec()), "{address:?}");
     }
 }

@@ -56,8 +56,16 @@ pub fn is_held(address: IpAddr) -> bool {
 pub const ORDINARY: &[(&str, Ipv4Addr, Ipv6Addr)] = &[
     ("www.example.com", WEB_V4, WEB_V6),
     ("files.example.com", WEB_V4, WEB_V6),
-    ("mms.operator.example", Ipv4Addr::new(203, 0, 113, 11), Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0x11)),
-    ("connect.rom.miui.com", Ipv4Addr::new(203, 0, 113, 20), Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0x20)),
+    (
+        "mms.operator.example",
+        Ipv4Addr::new(203, 0, 113, 11),
+        Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0x11),
+    ),
+    (
+        "connect.rom.miui.com",
+        Ipv4Addr::new(203, 0, 113, 20),
+        Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0x20),
+    ),
     ("update.miui.com", Ipv4Addr::new(203, 0, 113, 21), Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0x21)),
     ("pool.ntp.org", Ipv4Addr::new(203, 0, 113, 22), Ipv6Addr::new(0x2001, 0xdb8, 0x10, 0, 0, 0, 0, 0x22)),
     ("half.example.com", Ipv4Addr::new(203, 0, 113, 12), BROKEN_V6),

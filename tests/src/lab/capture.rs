@@ -45,7 +45,19 @@ impl Capture {
         let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
         let mut tcpdump = gateway
             .command("tcpdump")
-            .args(["-i", device, "-w", "-", "-U", "--immediate-mode", "-B", "16384", "-Z", "root", "ip or ip6"])
+            .args([
+                "-i",
+                device,
+                "-w",
+                "-",
+                "-U",
+                "--immediate-mode",
+                "-B",
+                "16384",
+                "-Z",
+                "root",
+                "ip or ip6",
+            ])
             .env("PATH", path)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -135,7 +147,11 @@ impl Packet {
         };
         let ports = match (self.protocol, self.payload.get(..4)) {
             (6 | 17, Some(ports)) => {
-                format!("{} -> {}", u16::from_be_bytes([ports[0], ports[1]]), u16::from_be_bytes([ports[2], ports[3]]))
+                format!(
+                    "{} -> {}",
+                    u16::from_be_bytes([ports[0], ports[1]]),
+                    u16::from_be_bytes([ports[2], ports[3]])
+                )
             }
             _ => String::new(),
         };
@@ -160,17 +176,21 @@ impl Packet {
             4 => {
                 let header = usize::from(ip[0] & 0xf) * 4;
                 let total = usize::from(u16::from_be_bytes(ip.get(2..4)?.try_into().ok()?));
-                let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
+                let address =
+                    |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
                 Some(Self {
                     source: address(12)?.into(),
                     destination: address(16)?.into(),
                     protocol: *ip.get(9)?,
                     // A zero length stands for a segment that the kernel leaves to the hardware to cut.
-                    payload: ip.get(header..if total == 0 { ip.len() } else { total.min(ip.len()) })?.to_vec(),
+                    payload: ip
+                        .get(header..if total == 0 { ip.len() } else { total.min(ip.len()) })?
+                        .to_vec(),
                 })
             }
             6 => {
-                let address = |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(ip.get(at..at + 16)?).ok()?));
+                let address =
+                    |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(ip.get(at..at + 16)?).ok()?));
                 Some(Self {
                     source: address(8)?.into(),
                     destination: address(24)?.into(),

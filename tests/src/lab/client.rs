@@ -73,7 +73,13 @@ impl Lab {
 
     /// Opens a TCP connection from the phone, writes each part as a segment of its own, and reads until `expected` bytes
     /// have come, or the end, an error or the time limit. Returns what came.
-    pub fn tcp_exchange(&self, to: SocketAddr, parts: &[&[u8]], expected: usize, within: Duration) -> Result<Vec<u8>> {
+    pub fn tcp_exchange(
+        &self,
+        to: SocketAddr,
+        parts: &[&[u8]],
+        expected: usize,
+        within: Duration,
+    ) -> Result<Vec<u8>> {
         let mut answer = Vec::new();
         let mut attempt = || -> std::io::Result<()> {
             let mut stream = self.connect(to, within).map_err(std::io::Error::other)??;

@@ -39,7 +39,9 @@ impl Firewall {
         let log = state.with_file_name(format!("{log}.log"));
         let process = run_command(gateway, state)?
             .stdout(Stdio::from(File::create(&log).map_err(LabError::io("making a log file"))?))
-            .stderr(Stdio::from(File::options().append(true).open(&log).map_err(LabError::io("opening a log file"))?))
+            .stderr(Stdio::from(
+                File::options().append(true).open(&log).map_err(LabError::io("opening a log file"))?,
+            ))
             .spawn()
             .map_err(LabError::io("starting consentry run"))?;
         let mut firewall = Self { process, state: state.to_owned(), log };
@@ -152,10 +154,12 @@ fn device_exists() -> bool {
 /// `consentry run` on `state`, to be started in the gateway; prints to nowhere unless told otherwise.
 pub fn run_command(gateway: &Namespace, state: &Path) -> Result<Command> {
     let mut command = gateway.command(program()?);
-    command
-        .args(["run", "--tun", DEVICE, "--mtu", &MTU.to_string(), "--state"])
-        .arg(state)
-        .args(["--dns", &RESOLVER_V4.to_string(), "--dns", &RESOLVER_V6.to_string()]);
+    command.args(["run", "--tun", DEVICE, "--mtu", &MTU.to_string(), "--state"]).arg(state).args([
+        "--dns",
+        &RESOLVER_V4.to_string(),
+        "--dns",
+        &RESOLVER_V6.to_string(),
+    ]);
     Ok(command)
 }
 

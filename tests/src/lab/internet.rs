@@ -42,12 +42,20 @@ impl Internet {
         namespace.sysctl(&["net.ipv6.ip_nonlocal_bind=1"])?;
         namespace.ip(&format!("-6 route add blackhole {BROKEN_V6}"))?;
         // dnsmasq takes TCP queries, and QUIC answers over IPv6, only at addresses that a device really has.
-        let resolvers = [IpAddr::from(RESOLVER_V4), PUBLIC_RESOLVER_V4.into(), RESOLVER_V6.into(), PUBLIC_RESOLVER_V6.into()];
+        let resolvers = [
+            IpAddr::from(RESOLVER_V4),
+            PUBLIC_RESOLVER_V4.into(),
+            RESOLVER_V6.into(),
+            PUBLIC_RESOLVER_V6.into(),
+        ];
         let web = ORDINARY.iter().map(|(_, _, v6)| *v6).filter(|v6| *v6 != BROKEN_V6);
         let held = HELD.iter().map(|(_, n)| held_v6(*n)).chain([held_v6(63)]);
         let real: BTreeSet<IpAddr> = resolvers.into_iter().chain(web.chain(held).map(IpAddr::from)).collect();
         for address in real {
-            namespace.ip(&format!("addr add {address} dev in0{}", if address.is_ipv6() { " nodad" } else { "" }))?;
+            namespace.ip(&format!(
+                "addr add {address} dev in0{}",
+                if address.is_ipv6() { " nodad" } else { "" }
+            ))?;
         }
         make_certificates(folder)?;
         std::fs::create_dir_all(folder.join("www/upload")).map_err(LabError::io("making the web folder"))?;
@@ -71,13 +79,13 @@ impl Internet {
 
     /// Puts a file of `len` reproducible bytes on the web server, as `/NAME`; returns its SHA-256.
     pub fn publish(&self, name: &str, len: usize) -> Result<String> {
-        self.make_file(&self.folder.join("www").join(name), len)
+        make_file(&self.folder.join("www").join(name), len)
     }
 
     /// Makes a file of `len` reproducible bytes for the phone to send; returns where it is and its SHA-256.
     pub fn file_to_send(&self, name: &str, len: usize) -> Result<(PathBuf, String)> {
         let path = self.folder.join(name);
-        let hash = self.make_file(&path, len)?;
+        let hash = make_file(&path, len)?;
         Ok((path, hash))
     }
 
@@ -91,24 +99,6 @@ impl Internet {
         let log = std::fs::read_to_string(self.folder.join("access.log")).unwrap_or_default();
         let start = format!("{host} ");
         log.lines().filter(|line| line.starts_with(&start)).map(str::to_owned).collect()
-    }
-
-    fn make_file(&self, path: &Path, len: usize) -> Result<String> {
-        let file = File::create(path).map_err(LabError::io(format!("making {}", path.display())))?;
-        let mut file = BufWriter::new(file);
-        let mut hash = Context::new(&SHA256);
-        let mut bytes = Bytes::new(len as u64);
-        let mut left = len;
-        let mut block = [0u8; 64 * 1024];
-        while left > 0 {
-            let part = left.min(block.len());
-            bytes.fill(&mut block[..part]);
-            hash.update(&block[..part]);
-            file.write_all(&block[..part]).map_err(LabError::io("writing a test file"))?;
-            left -= part;
-        }
-        file.flush().map_err(LabError::io("writing a test file"))?;
-        Ok(hex(hash.finish().as_ref()))
     }
 }
 
@@ -164,6 +154,24 @@ pub fn hash_of_file(path: &Path) -> Result<String> {
     Ok(hex(hash.0.finish().as_ref()))
 }
 
+fn make_file(path: &Path, len: usize) -> Result<String> {
+    let file = File::create(path).map_err(LabError::io(format!("making {}", path.display())))?;
+    let mut file = BufWriter::new(file);
+    let mut hash = Context::new(&SHA256);
+    let mut bytes = Bytes::new(len as u64);
+    let mut left = len;
+    let mut block = vec![0; 64 * 1024];
+    while left > 0 {
+        let part = left.min(block.len());
+        bytes.fill(&mut block[..part]);
+        hash.update(&block[..part]);
+        file.write_all(&block[..part]).map_err(LabError::io("writing a test file"))?;
+        left -= part;
+    }
+    file.flush().map_err(LabError::io("writing a test file"))?;
+    Ok(hex(hash.finish().as_ref()))
+}
+
 struct Hasher(Context);
 
 impl std::io::Write for Hasher {
@@ -208,7 +216,8 @@ fn make_certificates(folder: &Path) -> Result<()> {
     let at = |file: &str| folder.join(file).display().to_string();
     let new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
     let (key, certificate) = (at("authority.key"), at("authority.pem"));
-    let mut words = vec!["req", "-x509", "-days", "2", "-subj", "/CN=lab", "-keyout", &key, "-out", &certificate];
+    let mut words =
+        vec!["req", "-x509", "-days", "2", "-subj", "/CN=lab", "-keyout", &key, "-out", &certificate];
     words.extend(new_key);
     run("openssl", &words)?;
     let (server_key, request) = (at("server.key"), at("server.csr"));
@@ -219,8 +228,22 @@ fn make_certificates(folder: &Path) -> Result<()> {
     run(
         "openssl",
         &[
-            "x509", "-req", "-days", "2", "-in", &request, "-CA", &certificate, "-CAkey", &key, "-set_serial", "2",
-            "-extfile", &extensions, "-out", &server,
+            "x509",
+            "-req",
+            "-days",
+            "2",
+            "-in",
+            &request,
+            "-CA",
+            &certificate,
+            "-CAkey",
+            &key,
+            "-set_serial",
+            "2",
+            "-extfile",
+            &extensions,
+            "-out",
+            &server,
         ],
     )
 }

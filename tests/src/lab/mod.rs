@@ -21,7 +21,9 @@ pub mod wire;
 pub use error::{LabError, Result};
 pub use namespace::Namespace;
 
-use addresses::{GATEWAY_V4, GATEWAY_V6, INTERNET_V4, INTERNET_V6, PHONE_V4, PHONE_V6, RESOLVER_V4, RESOLVER_V6};
+use addresses::{
+    GATEWAY_V4, GATEWAY_V6, INTERNET_V4, INTERNET_V6, PHONE_V4, PHONE_V6, RESOLVER_V4, RESOLVER_V6,
+};
 use capture::Capture;
 use firewall::Firewall;
 use internet::Internet;
@@ -131,19 +133,22 @@ impl Lab {
             Between::Consentry => firewall::OWN_DNS.to_vec(),
             Between::Nothing => vec![RESOLVER_V4.into(), RESOLVER_V6.into()],
         };
-        let lines: String = dns.iter().map(|address| format!("nameserver {address}\n")).collect();
+        let mut lines: Vec<String> = dns.iter().map(|address| format!("nameserver {address}")).collect();
+        lines.push("options timeout:2 attempts:2\n".into());
         let resolv = folder.join("resolv.conf");
-        write(&resolv, &format!("{lines}options timeout:2 attempts:2\n"))?;
+        write(&resolv, &lines.join("\n"))?;
         phone.overlay(resolv, "/etc/resolv.conf");
         // Keeps a resolver daemon of the host out of the phone's look-ups.
         let switch = folder.join("nsswitch.conf");
         write(&switch, "passwd: files\ngroup: files\nhosts: files dns\n")?;
         phone.overlay(switch, "/etc/nsswitch.conf");
 
-        let mut lab = Self { firewall: None, internet, wire, phone, gateway, outside, folder, _undertaker: undertaker };
+        let mut lab =
+            Self { firewall: None, internet, wire, phone, gateway, outside, folder, _undertaker: undertaker };
         match between {
             Between::Consentry => {
-                let firewall = Firewall::start(&lab.gateway, &lab.phone, &lab.folder.join("state"), "consentry")?;
+                let firewall =
+                    Firewall::start(&lab.gateway, &lab.phone, &lab.folder.join("state"), "consentry")?;
                 lab.firewall = Some(firewall);
             }
             Between::Nothing => lab.forward_without_firewall()?,
@@ -157,6 +162,11 @@ impl Lab {
     /// In a lab that has none.
     pub fn firewall(&self) -> &Firewall {
         self.firewall.as_ref().expect("the lab was made with Between::Consentry")
+    }
+
+    /// Kills the firewall; its device goes with it.
+    pub fn stop_firewall(&mut self) {
+        self.firewall = None;
     }
 
     /// Ends the firewall and starts a new one with the same state.
@@ -193,7 +203,8 @@ impl Lab {
     }
 
     fn forward_without_firewall(&self) -> Result<()> {
-        self.phone.ip(&format!("link add ph0 mtu {MTU} type veth peer name gw1 netns {}", self.gateway.name()))?;
+        self.phone
+            .ip(&format!("link add ph0 mtu {MTU} type veth peer name gw1 netns {}", self.gateway.name()))?;
         for (namespace, device, v4, v6) in [
             (&self.phone, "ph0", PHONE_V4.to_string(), PHONE_V6.to_string()),
             (&self.gateway, "gw1", "10.111.0.1".to_owned(), "2001:db8:111::1".to_owned()),
@@ -235,7 +246,8 @@ fn raise_descriptor_limit() {
     if rlimit.current.is_none_or(|current| current >= wish) {
         return;
     }
-    let raised = Rlimit { current: Some(wish), maximum: Some(rlimit.maximum.map_or(wish, |hard| hard.max(wish))) };
+    let raised =
+        Rlimit { current: Some(wish), maximum: Some(rlimit.maximum.map_or(wish, |hard| hard.max(wish))) };
     if setrlimit(Resource::Nofile, raised).is_err() {
         // Falling back to the hard limit always succeeds; a test that needs more says so.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: rlimit.maximum, maximum: rlimit.maximum });

@@ -29,7 +29,8 @@ pub(super) struct QuicServer {
 impl QuicServer {
     pub(super) fn start(namespace: &Namespace, folder: &Path) -> Result<Self> {
         let bad = |error: &dyn std::fmt::Display| LabError::Unexpected(format!("QUIC server: {error}"));
-        let certificate = CertificateDer::from_pem_file(folder.join("server.pem")).map_err(|error| bad(&error))?;
+        let certificate =
+            CertificateDer::from_pem_file(folder.join("server.pem")).map_err(|error| bad(&error))?;
         let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).map_err(|error| bad(&error))?;
         let config = ServerConfig::with_single_cert(vec![certificate], key).map_err(|error| bad(&error))?;
         let socket = namespace
@@ -39,8 +40,9 @@ impl QuicServer {
         let thread = std::thread::spawn(move || {
             let runtime = runtime();
             runtime.block_on(async move {
-                let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
-                    .expect("a bound UDP socket makes an endpoint");
+                let endpoint =
+                    Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
+                        .expect("a bound UDP socket makes an endpoint");
                 tokio::select! {
                     () = serve(endpoint) => {}
                     _ = stopped => {}
@@ -100,7 +102,8 @@ pub fn exchange(
     roots.add(certificate).map_err(|error| bad(&error))?;
     let config = ClientConfig::with_root_certificates(Arc::new(roots)).map_err(|error| bad(&error))?;
     let attempt = async move {
-        let local: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+        let local: SocketAddr =
+            if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
         let mut endpoint = Endpoint::client(local).map_err(|error| error.to_string())?;
         endpoint.set_default_client_config(config);
         let connection = endpoint.connect(server, name).map_err(|error| error.to_string())?;
@@ -128,5 +131,8 @@ pub fn exchange(
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a timer and a poller are always to be had")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a timer and a poller are always to be had")
 }

@@ -131,7 +131,12 @@ impl Servers {
         Ok(())
     }
 
-    fn answer_udp(&mut self, namespace: &Namespace, address: SocketAddr, answer: fn(&[u8]) -> Vec<u8>) -> Result<()> {
+    fn answer_udp(
+        &mut self,
+        namespace: &Namespace,
+        address: SocketAddr,
+        answer: fn(&[u8]) -> Vec<u8>,
+    ) -> Result<()> {
         let what = format!("listening on UDP {address}");
         let socket = namespace.enter(|| UdpSocket::bind(address))?.map_err(LabError::io(what.clone()))?;
         socket.set_read_timeout(Some(Duration::from_millis(100))).map_err(LabError::io(what))?;

@@ -53,11 +53,13 @@ impl Wire {
         right_name: &str,
     ) -> Result<Self> {
         let open = |namespace: &Namespace, name: &str| {
-            let device = namespace.enter(|| TunDevice::open(TunSource::Name(name.to_owned()), Some(super::MTU)))?;
+            let device =
+                namespace.enter(|| TunDevice::open(TunSource::Name(name.to_owned()), Some(super::MTU)))?;
             device.map_err(|error| LabError::Unexpected(format!("making a wire: {error}")))
         };
         let ends = [(open(left, left_name)?, 1), (open(right, right_name)?, 2)];
-        let ends = ends.map(|(device, seed)| End { device, arriving: VecDeque::new(), dice: Bytes::new(seed) });
+        let ends =
+            ends.map(|(device, seed)| End { device, arriving: VecDeque::new(), dice: Bytes::new(seed) });
         let poll = Poll::new().map_err(LabError::io("making a wire"))?;
         for (index, end) in ends.iter().enumerate() {
             let descriptor = end.device.as_raw_fd();
