@@ -19,10 +19,13 @@ use crate::io::FlowId;
 use consentry_consent::attempt::Attempt;
 use std::net::{IpAddr, SocketAddr};
 
+mod answer;
+mod inside;
 mod interceptor;
 mod judging;
 mod lookup;
 mod names;
+mod nat64;
 mod random;
 mod resolver;
 mod sinkhole;
@@ -136,7 +139,7 @@ pub enum Output {
     },
     /// Something was held back.
     Attempt {
-        /// Who asked; the caller fills in the app's name if it knows it.
+        /// Who asked.
         asker: Asker,
         /// What was held back and why.
         attempt: Box<Attempt>,

@@ -1,5 +1,5 @@
 //! Which names our DNS gave for which address, and back.
-use consentry_consent::canonical_address;
+use consentry_consent::{Nat64Prefix, canonical_address_with};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,15 +18,20 @@ const MAX_PAIRS: usize = 32_768;
 
 /// Addresses and names as learnt from answers. An entry stays until newer ones need its room or the network changes, whatever the
 /// answer's time to live: apps go on using an address long after that.
+///
+/// Names are found by the canonical form of an address, so that 64:ff9b::192.0.2.1 leads to what 192.0.2.1 is known as. Addresses
+/// are given back as they came, because only so can they be dialled.
 #[derive(Default)]
 pub struct NameMap {
     by_address: HashMap<IpAddr, Known>,
     by_name: HashMap<Arc<str>, Vec<IpAddr>>,
     oldest_first: BTreeMap<u64, IpAddr>,
+    nat64: Vec<Nat64Prefix>,
     learnt: u64,
     pairs: usize,
 }
 
+/// What is known about one canonical address.
 struct Known {
     /// Oldest first.
     names: Vec<Arc<str>>,
@@ -44,9 +49,8 @@ impl NameMap {
     pub fn learn(&mut self, names: &[&str], addresses: &[IpAddr]) {
         let mut fresh: Vec<IpAddr> = Vec::with_capacity(addresses.len().min(MAX_ADDRESSES_PER_NAME));
         for address in addresses {
-            let address = canonical_address(*address);
-            if fresh.len() < MAX_ADDRESSES_PER_NAME && !fresh.contains(&address) {
-                fresh.push(address);
+            if fresh.len() < MAX_ADDRESSES_PER_NAME && !fresh.contains(address) {
+                fresh.push(*address);
             }
         }
         if fresh.is_empty() {
@@ -63,7 +67,7 @@ impl NameMap {
 
     /// The names our DNS gave for an address, oldest first; empty if none.
     pub fn names(&self, address: IpAddr) -> &[Arc<str>] {
-        self.by_address.get(&canonical_address(address)).map_or(&[], |known| &known.names)
+        self.by_address.get(&self.canonical(address)).map_or(&[], |known| &known.names)
     }
 
     /// The addresses our DNS gave for a name (lower-case, no trailing dot): those of the last answer first, in its order.
@@ -76,7 +80,7 @@ impl NameMap {
         *self = Self { learnt: self.learnt, ..Self::default() };
     }
 
-    /// Number of addresses known.
+    /// Number of canonical addresses known.
     pub fn len(&self) -> usize {
         self.by_address.len()
     }
@@ -86,36 +90,51 @@ impl NameMap {
         self.by_address.is_empty()
     }
 
+    /// Sets the network's own NAT64 prefixes. If they are new, everything is forgotten: it was learnt under other keys.
+    pub(super) fn set_nat64(&mut self, prefixes: &[Nat64Prefix]) {
+        if self.nat64 != prefixes {
+            self.forget_all();
+            self.nat64 = prefixes.to_vec();
+        }
+    }
+
+    fn canonical(&self, address: IpAddr) -> IpAddr {
+        canonical_address_with(address, &self.nat64)
+    }
+
     fn learn_name(&mut self, name: &str, fresh: &[IpAddr]) {
-        let name = match self.by_name.get_key_value(name) {
-            Some((name, _)) => Arc::clone(name),
-            None => Arc::from(name),
+        let (name, known) = match self.by_name.remove_entry(name) {
+            Some(entry) => entry,
+            None => (Arc::from(name), Vec::new()),
         };
         let mut addresses = fresh.to_vec();
-        let known = self.by_name.remove(&name).unwrap_or_default();
+        let mut dropped = Vec::new();
         for address in known {
             if addresses.contains(&address) {
                 continue;
             }
-            if addresses.len() < MAX_ADDRESSES_PER_NAME {
-                addresses.push(address);
-            } else {
-                self.unlink(address, &name);
+            let kept = if addresses.len() < MAX_ADDRESSES_PER_NAME { &mut addresses } else { &mut dropped };
+            kept.push(address);
+        }
+        for address in dropped {
+            let key = self.canonical(address);
+            if !addresses.iter().any(|kept| self.canonical(*kept) == key) {
+                self.unlink(key, &name);
             }
         }
         self.by_name.insert(Arc::clone(&name), addresses);
         for address in fresh {
-            self.link(*address, &name);
+            self.link(self.canonical(*address), &name);
         }
     }
 
-    /// Adds a name to an address, and makes the address the newest.
-    fn link(&mut self, address: IpAddr, name: &Arc<str>) {
+    /// Adds a name to a canonical address, and makes the address the newest.
+    fn link(&mut self, key: IpAddr, name: &Arc<str>) {
         self.learnt += 1;
-        let known = self.by_address.entry(address).or_insert_with(|| Known { names: Vec::new(), learnt: self.learnt });
+        let known = self.by_address.entry(key).or_insert_with(|| Known { names: Vec::new(), learnt: self.learnt });
         self.oldest_first.remove(&known.learnt);
         known.learnt = self.learnt;
-        self.oldest_first.insert(self.learnt, address);
+        self.oldest_first.insert(self.learnt, key);
         if let Some(place) = known.names.iter().position(|present| present == name) {
             known.names[place..].rotate_left(1);
             return;
@@ -125,34 +144,34 @@ impl NameMap {
         if known.names.len() > MAX_NAMES_PER_ADDRESS {
             let dropped = known.names.remove(0);
             self.pairs -= 1;
-            self.drop_from_name(&dropped, address);
+            self.drop_from_name(&dropped, key);
         }
     }
 
-    /// Takes a name away from an address; an address without names is gone.
-    fn unlink(&mut self, address: IpAddr, name: &Arc<str>) {
-        let Some(known) = self.by_address.get_mut(&address) else { return };
+    /// Takes a name away from a canonical address; an address without names is gone.
+    fn unlink(&mut self, key: IpAddr, name: &Arc<str>) {
+        let Some(known) = self.by_address.get_mut(&key) else { return };
         if let Some(place) = known.names.iter().position(|present| present == name) {
             known.names.remove(place);
             self.pairs -= 1;
         }
         if known.names.is_empty() {
             self.oldest_first.remove(&known.learnt);
-            self.by_address.remove(&address);
+            self.by_address.remove(&key);
         }
     }
 
-    fn forget_address(&mut self, address: IpAddr) {
-        let Some(known) = self.by_address.remove(&address) else { return };
+    fn forget_address(&mut self, key: IpAddr) {
+        let Some(known) = self.by_address.remove(&key) else { return };
         self.pairs -= known.names.len();
         for name in &known.names {
-            self.drop_from_name(name, address);
+            self.drop_from_name(name, key);
         }
     }
 
-    fn drop_from_name(&mut self, name: &Arc<str>, address: IpAddr) {
+    fn drop_from_name(&mut self, name: &Arc<str>, key: IpAddr) {
         let Some(addresses) = self.by_name.get_mut(name) else { return };
-        addresses.retain(|present| *present != address);
+        addresses.retain(|present| canonical_address_with(*present, &self.nat64) != key);
         if addresses.is_empty() {
             self.by_name.remove(name);
         }
@@ -189,6 +208,7 @@ mod tests {
         map.learn(&["a.example"], &[ip("64:ff9b::192.0.2.1")]);
         assert_eq!(names(&map, "192.0.2.1"), ["a.example"]);
         assert_eq!(names(&map, "::ffff:192.0.2.1"), ["a.example"]);
+        assert_eq!(map.addresses("a.example"), [ip("64:ff9b::192.0.2.1")], "given back as it came");
     }
 
     #[test]
