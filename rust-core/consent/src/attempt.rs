@@ -5,6 +5,8 @@ use consentry_inspect::identifiers::Identifier;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+pub use crate::path_template::path_template;
+
 /// Repeats within this time of a row's first attempt are counted in that row, in milliseconds.
 pub const COALESCE_MS: i64 = 10 * 60 * 1000;
 

@@ -18,6 +18,7 @@ mod hex;
 mod judge;
 pub mod ledger;
 mod owner;
+mod path_template;
 mod policy;
 mod reason;
 pub mod receipt;

@@ -70,7 +70,9 @@ impl Verdict {
             Rule::Granted => self.grant.as_deref().map_or_else(|| "which you granted".to_owned(), grant_words),
             Rule::Unmatched | Rule::MixedNames | Rule::RulesOff | Rule::UnmappedSinkhole | Rule::Strict => String::new(),
         };
-        format!("belongs to {}{certainty}, {rule}", service.short_name)
+        // The name without its explanation in brackets: the certainty stands in brackets here.
+        let name = service.name.split_once(" (").map_or(service.name.as_str(), |(name, _)| name);
+        format!("belongs to {name}{certainty}, {rule}")
     }
 }
 
