@@ -122,3 +122,6 @@ pub struct Quoted {
     /// Where it went.
     pub dst: SocketAddr,
 }
+
+#[cfg(test)]
+mod tests;
