@@ -1,0 +1,213 @@
+//! What a TCP client says first: which protocol it speaks, and the name it states if that can be read at once.
+
+use crate::{Progress, mi_push, tls};
+
+/// Most bytes of a request line, and of empty lines before it, that are waited for.
+const MAX_LINE: usize = 64 * 1024;
+/// Longest method that is taken for one; the longest registered one has 17 letters.
+const MAX_METHOD: usize = 32;
+/// How an HTTP/2 client begins without TLS, up to where no HTTP/1 request can be meant (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+/// Methods whose request line needs no second look when a path follows (RFC 9110 §9.3, RFC 5789).
+const COMMON_METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// What the first bytes of a client are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Facts {
+    /// A complete ClientHello.
+    Tls(tls::ClientHello),
+    /// It began as TLS, then broke the rules of a ClientHello.
+    BrokenTls,
+    /// An HTTP/1 request: feed everything, from byte 0, to [`crate::http1::RequestFramer`].
+    Http,
+    /// HTTP/2 without TLS.
+    Http2PriorKnowledge,
+    /// The Mi Push signature; `None` if the blob behind it is not a readable hello.
+    MiPush(Option<mi_push::Hello>),
+    /// A SOCKS 4 request or a SOCKS 5 greeting.
+    Socks,
+    /// None of these.
+    Unknown,
+}
+
+/// Finds out what a TCP client says first.
+///
+/// It keeps at most about 64 KiB and decides after that much at the latest; after that it repeats its answer. Time is
+/// linear in the bytes fed, however they are split. The bytes themselves stay with the caller.
+#[derive(Debug, Default)]
+pub struct FirstBytes {
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Start,
+    Tls(Box<TlsStart>),
+    MiPush(mi_push::HelloReader),
+    Text(RequestLine),
+    Socks(Vec<u8>),
+    Decided(Facts),
+}
+
+impl FirstBytes {
+    /// A reader at the start of a stream.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes of the stream; `None` asks for more.
+    pub fn push(&mut self, bytes: &[u8]) -> Option<Facts> {
+        let first = *bytes.first()?;
+        if matches!(self.state, State::Start) {
+            self.state = State::for_first_byte(first);
+        }
+        let decided = match &mut self.state {
+            State::Start => None,
+            State::Tls(start) => start.push(bytes),
+            State::MiPush(reader) => match reader.push(bytes) {
+                Progress::NeedMore => None,
+                Progress::Done(hello) => Some(Facts::MiPush(Some(hello))),
+                Progress::Not if reader.has_magic() => Some(Facts::MiPush(None)),
+                Progress::Not => Some(Facts::Unknown),
+            },
+            State::Text(line) => line.push(bytes),
+            State::Socks(greeting) => {
+                // Both versions are decided within 263 bytes, so what a long push brings beyond that does not matter.
+                greeting.extend(&bytes[..bytes.len().min(512)]);
+                socks(greeting)
+            }
+            State::Decided(facts) => Some(facts.clone()),
+        };
+        if let Some(facts) = &decided {
+            self.state = State::Decided(facts.clone());
+        }
+        decided
+    }
+}
+
+impl State {
+    fn for_first_byte(byte: u8) -> Self {
+        match byte {
+            0x16 => Self::Tls(Box::default()),
+            _ if byte == mi_push::MAGIC[0] => Self::MiPush(mi_push::HelloReader::new()),
+            4 | 5 => Self::Socks(Vec::new()),
+            b'\r' | b'\n' => Self::Text(RequestLine::default()),
+            _ if is_token(byte) => Self::Text(RequestLine::default()),
+            _ => Self::Decided(Facts::Unknown),
+        }
+    }
+}
+
+/// A stream that may be TLS.
+#[derive(Debug, Default)]
+struct TlsStart {
+    /// Up to two bytes: record type and major version.
+    start: Vec<u8>,
+    reader: tls::ClientHelloReader,
+}
+
+impl TlsStart {
+    fn push(&mut self, bytes: &[u8]) -> Option<Facts> {
+        self.start.extend(bytes.iter().take(2 - self.start.len()));
+        match self.reader.push(bytes) {
+            Progress::NeedMore => None,
+            Progress::Done(hello) => Some(Facts::Tls(hello)),
+            Progress::Not if self.start == [0x16, 3] => Some(Facts::BrokenTls),
+            Progress::Not => Some(Facts::Unknown),
+        }
+    }
+}
+
+/// A stream that may begin with an HTTP request line.
+///
+/// Other protocols begin with a word and a blank too (`SSH-2.0-… Debian`, `USER name`, `OPTIONS sip:…`). So only a
+/// common method in front of a path decides at once; else the line's end must be seen, and `HTTP/` in its last word.
+#[derive(Debug, Default)]
+struct RequestLine {
+    line: Vec<u8>,
+    /// Bytes of empty lines before it.
+    empty_lines: usize,
+    /// Length of the method, once the blank behind it has been seen.
+    method: Option<usize>,
+}
+
+impl RequestLine {
+    fn push(&mut self, bytes: &[u8]) -> Option<Facts> {
+        bytes.iter().find_map(|byte| self.take(*byte))
+    }
+
+    fn take(&mut self, byte: u8) -> Option<Facts> {
+        if self.empty_lines + self.line.len() == MAX_LINE {
+            return Some(Facts::Unknown);
+        }
+        if self.line.is_empty() && matches!(byte, b'\r' | b'\n') {
+            self.empty_lines += 1;
+            return None;
+        }
+        if byte == b'\n' {
+            return Some(self.at_line_end());
+        }
+        self.line.push(byte);
+        match self.method {
+            None if matches!(byte, b' ' | b'\t') => {
+                self.method = Some(self.line.len() - 1);
+                (self.line.len() == 1).then_some(Facts::Unknown)
+            }
+            None => (!is_token(byte) || self.line.len() > MAX_METHOD).then_some(Facts::Unknown),
+            Some(method) if self.line.len() == method + 2 => {
+                let common = COMMON_METHODS.iter().any(|m| self.line[..method].eq_ignore_ascii_case(m.as_bytes()));
+                (common && byte == b'/').then_some(Facts::Http)
+            }
+            Some(_) => (byte.is_ascii_control() && !matches!(byte, b'\r' | b'\t')).then_some(Facts::Unknown),
+        }
+    }
+
+    fn at_line_end(&self) -> Facts {
+        if self.empty_lines == 0 && self.line == HTTP2_PREFACE[..HTTP2_PREFACE.len() - 1] {
+            return Facts::Http2PriorKnowledge;
+        }
+        let line = self.line.trim_ascii_end();
+        let last_word = line.rsplit(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default();
+        let is_http = last_word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"));
+        if is_http && self.method.is_some() { Facts::Http } else { Facts::Unknown }
+    }
+}
+
+/// Whether a byte may stand in a method (`token` of RFC 9110 §5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Tells a SOCKS greeting (RFC 1928 §3; SOCKS 4 by its own note) from bytes that merely begin like one.
+fn socks(bytes: &[u8]) -> Option<Facts> {
+    let fits = match *bytes {
+        [5] | [4] => return None,
+        [5, count, ref methods @ ..] => {
+            // Methods: 0 to 9 are assigned, 128 to 254 private, 255 means refusal.
+            let known = |method: &u8| *method <= 9 || (128..255).contains(method);
+            let offered = &methods[..methods.len().min(count.into())];
+            if count > 0 && offered.iter().all(known) && offered.len() < count.into() {
+                return None;
+            }
+            count > 0 && offered.iter().all(known)
+        }
+        // Command, port and address, then a user name that ends in a zero byte.
+        [4, 1 | 2, ref rest @ ..] => {
+            let user = rest.get(6..).unwrap_or_default();
+            let end = user.iter().position(|b| *b == 0);
+            let shown = &user[..end.unwrap_or(user.len())];
+            if shown.len() <= 255 && shown.iter().all(u8::is_ascii_graphic) {
+                end?;
+                true
+            } else {
+                false
+            }
+        }
+        _ => false,
+    };
+    Some(if fits { Facts::Socks } else { Facts::Unknown })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! Putting CRYPTO frames back in order (RFC 9000 §19.6).
+
+use crate::tls::{ClientHello, HelloMessage, MAX_HELLO};
+use crate::Progress;
+
+/// Most bytes of the stream that are kept: the longest ClientHello and its header.
+const MAX_STREAM: usize = MAX_HELLO + 4;
+
+/// The handshake bytes of one connection, arriving in any order and more than once.
+#[derive(Debug, Default)]
+pub(super) struct CryptoStream {
+    /// The bytes from 0 to the highest offset seen; those not yet received are 0.
+    bytes: Vec<u8>,
+    received: Vec<bool>,
+    /// How many bytes, from the start without gap, were handed on.
+    handed_on: usize,
+    message: HelloMessage,
+}
+
+impl CryptoStream {
+    /// Takes the contents of one frame. [`Progress::Not`] if they lie too far out, contradict what came before, or
+    /// are no ClientHello.
+    pub(super) fn insert(&mut self, offset: u64, data: &[u8]) -> Progress<ClientHello> {
+        let Some(start) = usize::try_from(offset).ok().filter(|start| *start <= MAX_STREAM) else { return Progress::Not };
+        let end = start + data.len();
+        if end > MAX_STREAM {
+            return Progress::Not;
+        }
+        if end > self.bytes.len() {
+            self.bytes.resize(end, 0);
+            self.received.resize(end, false);
+        }
+        let known = self.bytes[start..end].iter_mut().zip(&mut self.received[start..end]);
+        for ((place, received), byte) in known.zip(data) {
+            // What stands at an offset never changes; if it does, nobody can say which is meant (RFC 9000 §2.2).
+            if *received && *place != *byte {
+                return Progress::Not;
+            }
+            *place = *byte;
+            *received = true;
+        }
+        let gap = self.received[self.handed_on..].iter().position(|received| !received);
+        let ready = self.handed_on + gap.unwrap_or(self.received.len() - self.handed_on);
+        let progress = self.message.push(&self.bytes[self.handed_on..ready]);
+        self.handed_on = ready;
+        progress
+    }
+}
