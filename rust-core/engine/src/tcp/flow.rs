@@ -658,7 +658,8 @@ impl Flow {
         if connection.stage() != Stage::Closed {
             return Fate::Alive;
         }
-        if connection.can_receive() && self.server.is_some() && matches!(self.state, State::Relaying) {
+        let unsent = connection.can_receive() || !self.gate.outbox().is_empty();
+        if unsent && self.server.is_some() && matches!(self.state, State::Relaying) {
             // Bytes the server has not taken yet.
             return Fate::Alive;
         }

@@ -119,7 +119,11 @@ impl Connection {
     /// Whether the app ended its half in good order and everything it sent has been read.
     pub(crate) fn app_finished(&self) -> bool {
         let socket = self.socket();
-        !socket.may_recv() && !socket.can_recv() && self.stage() == Stage::Open
+        let fin_came = matches!(
+            socket.state(),
+            State::CloseWait | State::LastAck | State::Closing | State::TimeWait
+        );
+        fin_came && !socket.can_recv()
     }
 
     /// Whether bytes from the app wait to be read.
@@ -130,11 +134,6 @@ impl Connection {
     /// Whether there is room for bytes to the app.
     pub(crate) fn can_send(&self) -> bool {
         self.socket().can_send()
-    }
-
-    /// Whether everything handed over for the app has been acknowledged by it.
-    pub(crate) fn all_delivered(&self) -> bool {
-        self.socket().send_queue() == 0
     }
 
     /// Lends the next contiguous bytes from the app; `take` returns how many it used, and a value of its own.

@@ -404,11 +404,6 @@ impl UdpFlows {
         }
     }
 
-    /// Whether [`UdpFlows::flush`] has something to do as soon as the TUN device has room.
-    pub(crate) fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
-    }
-
     /// Does what has become due.
     pub(crate) fn handle_timeout(&mut self, core: &mut Core, io: &mut Io<'_>, now: Instant) {
         while let Some(alarm) = self.timers.pop_due(now) {
