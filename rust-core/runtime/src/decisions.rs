@@ -1,0 +1,190 @@
+//! Changes of consent, one at a time: first on disk, then in force.
+use crate::clock;
+use crate::store::{ConsentLedger, Store, StoreError};
+use consentry_catalogue::Catalogue;
+use consentry_consent::ledger::{Broken, Entry, verify};
+use consentry_consent::{
+    Change, Clock, ConsentError, ConsentStore, Consents, Scope, StoredConsents, Term, Via, receipt,
+};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Puts consents in force in a running firewall.
+pub(crate) type Enforce = Box<dyn Fn(Consents) + Send + Sync>;
+
+/// The consents of one store, and the firewall, if any, that enforces them.
+pub(crate) struct Decisions {
+    catalogue: &'static Catalogue,
+    state: Mutex<State>,
+    enforce: Option<Enforce>,
+}
+
+struct State {
+    stored: StoredConsents<ConsentLedger>,
+    /// Withdrawals in force in the running firewall that the store did not take yet.
+    unsaved: Vec<Change>,
+}
+
+/// Why a change was not made, or not wholly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecisionError {
+    /// It makes no sense.
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
+    /// It could not be stored, and so was not made.
+    #[error("{0}; nothing was changed")]
+    NotStored(StoreError),
+    /// A withdrawal that could not be stored: it holds in the running firewall only.
+    #[error(
+        "{0}; the running firewall denies it from now on and stores that as soon as it can, but until then a restart would undo it"
+    )]
+    NotYetStored(StoreError),
+}
+
+impl Decisions {
+    /// Loads and checks the consents of a store. `enforce` is called with every new state, in order.
+    pub(crate) fn open(
+        store: Arc<Store>,
+        catalogue: &'static Catalogue,
+        enforce: Option<Enforce>,
+    ) -> Result<Self, StoreError> {
+        let stored = ConsentLedger::open(store)?;
+        Ok(Self { catalogue, state: Mutex::new(State { stored, unsaved: Vec::new() }), enforce })
+    }
+
+    /// The consents in force.
+    pub(crate) fn consents(&self) -> Consents {
+        self.lock().effective()
+    }
+
+    /// How many changes wait to be stored.
+    pub(crate) fn unsaved(&self) -> usize {
+        self.lock().unsaved.len()
+    }
+
+    pub(crate) fn grant(
+        &self,
+        service: &str,
+        scope: Scope,
+        term: Term,
+        via: Via,
+    ) -> Result<Change, DecisionError> {
+        let now = clock::now();
+        self.store_then_enforce(|consents| consents.grant(self.catalogue, service, scope, term, via, &now))
+    }
+
+    pub(crate) fn set_strict(&self, app: &str, on: bool, via: Via) -> Result<Change, DecisionError> {
+        let now = clock::now();
+        if on {
+            self.enforce_even_if_unsaved(|consents| consents.set_strict(app, on, via, &now))
+        } else {
+            self.store_then_enforce(|consents| consents.set_strict(app, on, via, &now))
+        }
+    }
+
+    pub(crate) fn revoke(&self, service: &str, scope: Scope, via: Via) -> Result<Change, DecisionError> {
+        let now = clock::now();
+        self.enforce_even_if_unsaved(|consents| consents.revoke(self.catalogue, service, scope, via, &now))
+    }
+
+    /// Writes into the ledger which grants have ended by themselves.
+    pub(crate) fn record_ended(&self, now: &Clock) {
+        let ended = self.consents().expired(now);
+        for change in ended {
+            if let Err(error) = self.enforce_even_if_unsaved(|_| Ok(change)) {
+                log::error!("the end of a grant is not in the ledger yet: {error}");
+            }
+        }
+    }
+
+    /// Every change, oldest first; those included that are in force and not stored yet.
+    pub(crate) fn history(&self) -> Result<Vec<Change>, StoreError> {
+        let state = self.lock();
+        let mut changes = verify(&state.entries()?, &state.stored.ledger().head())
+            .map_err(|broken| state.broken(broken))?;
+        changes.extend(state.unsaved.iter().cloned());
+        Ok(changes)
+    }
+
+    /// A receipts file of the whole ledger: its text.
+    pub(crate) fn receipts(&self) -> Result<String, StoreError> {
+        let state = self.lock();
+        receipt::export(state.stored.ledger(), state.entries()?, self.catalogue, clock::wall_ms())
+            .map_err(|broken| state.broken(broken))
+    }
+
+    /// For changes that open a door: they count only once they are stored.
+    fn store_then_enforce(
+        &self,
+        change: impl FnOnce(&Consents) -> Result<Change, ConsentError>,
+    ) -> Result<Change, DecisionError> {
+        let mut state = self.lock();
+        let change = change(&state.effective())?;
+        state.store(&change).map_err(DecisionError::NotStored)?;
+        self.enforce(&state);
+        Ok(change)
+    }
+
+    /// For changes that close one: a running firewall obeys them even if the disk does not.
+    fn enforce_even_if_unsaved(
+        &self,
+        change: impl FnOnce(&Consents) -> Result<Change, ConsentError>,
+    ) -> Result<Change, DecisionError> {
+        let mut state = self.lock();
+        let change = change(&state.effective())?;
+        let stored = state.store(&change);
+        if stored.is_err() && self.enforce.is_some() {
+            state.unsaved.push(change.clone());
+        }
+        self.enforce(&state);
+        match stored {
+            Ok(()) => Ok(change),
+            Err(error) if self.enforce.is_some() => Err(DecisionError::NotYetStored(error)),
+            Err(error) => Err(DecisionError::NotStored(error)),
+        }
+    }
+
+    fn enforce(&self, state: &State) {
+        if let Some(enforce) = &self.enforce {
+            enforce(state.effective());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        Ok(self.stored.store().clone().load()?.0)
+    }
+
+    fn broken(&self, broken: Broken) -> StoreError {
+        StoreError::Corrupt { path: self.stored.store().path(), detail: broken.to_string() }
+    }
+
+    fn effective(&self) -> Consents {
+        let mut consents = self.stored.consents().clone();
+        for change in &self.unsaved {
+            consents.apply(change);
+        }
+        consents
+    }
+
+    /// Stores a change, after those that wait: the ledger keeps their order.
+    fn store(&mut self, change: &Change) -> Result<(), StoreError> {
+        while !self.unsaved.is_empty() {
+            let oldest = self.unsaved[0].clone();
+            self.stored.record(&oldest)?;
+            self.unsaved.remove(0);
+        }
+        self.stored.record(change)
+    }
+}
+
+impl fmt::Debug for Decisions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decisions").finish_non_exhaustive()
+    }
+}

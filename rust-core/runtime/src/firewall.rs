@@ -1,0 +1,373 @@
+//! A running firewall: everything put together.
+use crate::control::{Client, Reach, Server, Status};
+use crate::decisions::Decisions;
+use crate::enforcement::Enforcement;
+use crate::event_loop::{Command, EventLoop, Outside, WAKER};
+pub use crate::event_loop::{NobodyKnows, RunError};
+use crate::limits;
+use crate::network::{self, Watch};
+use crate::recorder::Recorder;
+use crate::signals::StopSignals;
+use crate::slab::{DEFAULT_BUFFER_SIZE, Slab};
+use crate::sockets::{OutsideSockets, Protect};
+use crate::store::{StateLock, Store, StoreError, prepare_folder};
+use crate::tun::{PacketLog, TunDevice, TunError, TunSource};
+use crate::{clock, resolvers};
+use consentry_catalogue::Catalogue;
+use consentry_consent::{Consents, Owner};
+use consentry_engine::io::{FlowId, Owners, Tun};
+use consentry_engine::{Config, Engine, Network};
+use mio::{Poll, Waker};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Our own DNS addresses inside the tunnel: a question put to them goes to the network's resolvers. Both lie in ranges that
+/// are never used on a network (RFC 6890; RFC 3849), and apps treat them as ordinary addresses.
+pub const OWN_DNS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 53)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xc05e, 0, 0, 0, 0, 0x53)),
+];
+
+/// Most TCP flows at one time, unless descriptors or memory allow fewer.
+#[cfg(target_pointer_width = "64")]
+const MAX_FLOWS: usize = 16_384;
+/// Most TCP flows at one time: address space is scarce with 32 bits.
+#[cfg(not(target_pointer_width = "64"))]
+const MAX_FLOWS: usize = 2_048;
+/// Most UDP mappings at one time, unless descriptors allow fewer.
+const MAX_UDP_MAPPINGS: usize = 4_096;
+/// Fewer buffer pairs than this are of no use.
+const FEWEST_FLOWS: usize = 16;
+/// Commands that wait for the packet thread; it takes them at every turn.
+const MOST_COMMANDS: usize = 1024;
+/// How long a start waits for a command that has the state folder just now.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_RETRY: Duration = Duration::from_millis(50);
+/// How long a command waits for the packet thread to say how it is doing.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a firewall is started with.
+pub struct Options {
+    /// Where the TUN device comes from.
+    pub tun: TunSource,
+    /// Its MTU, in bytes; see [`TunDevice::open`] for what `None` means.
+    pub mtu: Option<usize>,
+    /// The state folder.
+    pub state: PathBuf,
+    /// Resolvers to ask; when empty, those of `/etc/resolv.conf`.
+    pub resolvers: Vec<SocketAddr>,
+    /// Where to write every packet that passes the TUN device (pcap).
+    pub packet_log: Option<PathBuf>,
+    /// The services to recognise.
+    pub catalogue: &'static Catalogue,
+    /// Our own DNS addresses inside the tunnel.
+    pub own_dns: Vec<IpAddr>,
+    /// The network behind the tunnel, where somebody else watches it ([`Handle::network_changed`]). `None`: it is read from the
+    /// system and watched.
+    pub network: Option<Network>,
+    /// Most TCP flows at one time. At the limit the oldest idle ones are reset to make room.
+    pub max_flows: usize,
+    /// Keeps outside sockets out of the tunnel, where routes alone do not.
+    pub protect: Option<Protect>,
+    /// Knows which app owns a flow.
+    pub owners: Box<dyn Owners + Send>,
+    /// Whether SIGINT, SIGTERM and SIGHUP end the firewall in good order. They are then blocked in the thread that starts it
+    /// and in all threads started afterwards.
+    pub stop_on_signals: bool,
+    /// Allows everything. Only for the test that shows that the tests can fail, and for benchmarks.
+    pub rules_off: bool,
+}
+
+impl Options {
+    /// The usual options for a TUN device and a state folder.
+    pub fn new(tun: TunSource, state: PathBuf) -> Self {
+        Self {
+            tun,
+            mtu: None,
+            state,
+            resolvers: Vec::new(),
+            packet_log: None,
+            catalogue: Catalogue::builtin(),
+            own_dns: OWN_DNS.to_vec(),
+            network: None,
+            max_flows: MAX_FLOWS,
+            protect: None,
+            owners: Box::new(NobodyKnows),
+            stop_on_signals: true,
+            rules_off: false,
+        }
+    }
+}
+
+/// Why a firewall could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// One is running on this state folder.
+    #[error("a firewall is already running on {folder}{}; stop that one first, or choose another folder with --state",
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    AlreadyRunning {
+        /// The state folder.
+        folder: PathBuf,
+        /// The process that runs it.
+        pid: Option<u32>,
+    },
+    /// The state folder or the store in it cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The TUN device cannot be used.
+    #[error(transparent)]
+    Tun(#[from] TunError),
+    /// The packet log cannot be written.
+    #[error("cannot write the packet log {path}: {error}")]
+    PacketLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The control socket cannot be made.
+    #[error("cannot listen for commands in {folder}: {error}")]
+    Control {
+        /// The state folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The system refused something else.
+    #[error("cannot {what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A firewall that is ready to run.
+pub struct Firewall {
+    event_loop: EventLoop,
+    handle: Handle,
+    // Dropped in this order: no more commands, then the rest is written.
+    server: Server,
+    recorder: Recorder,
+}
+
+/// Reaches a running firewall from other threads of its process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: SyncSender<Command>,
+    waker: Arc<Waker>,
+}
+
+impl Firewall {
+    /// Prepares everything; nothing passes before [`Self::run`].
+    ///
+    /// # Errors
+    /// [`StartError`] says what is in the way. Nothing is left behind but the state folder.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let system = |what| move |error| StartError::System { what, error };
+        let signals = options.stop_on_signals.then(StopSignals::take_over).transpose();
+        let signals = signals.map_err(system("take signals over"))?;
+        let descriptors = usize::try_from(limits::raise_descriptor_limit()).unwrap_or(usize::MAX);
+
+        let store = Arc::new(open_store(&options.state)?);
+        let poll = Poll::new().map_err(system("open an event queue"))?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(system("open an event queue"))?;
+        let (commands, receiver) = sync_channel(MOST_COMMANDS);
+        let handle = Handle { commands, waker: Arc::new(waker) };
+        let enforce = {
+            let handle = handle.clone();
+            move |consents: Consents| handle.send(Command::Consents(consents))
+        };
+        let decisions = Arc::new(Decisions::open(store.clone(), options.catalogue, Some(Box::new(enforce)))?);
+        let recorder =
+            Recorder::start(store.clone(), decisions.clone()).map_err(system("start the store thread"))?;
+
+        let tun = open_tun(options.tun, options.mtu, options.packet_log.as_deref())?;
+        let (watch, network) = watch_network(options.network, options.resolvers, tun.name())?;
+        let max_udp_mappings = MAX_UDP_MAPPINGS.min(descriptors / 4);
+        // Questions to resolvers take descriptors too: a quarter of those for UDP is more than enough.
+        let max_flows =
+            options.max_flows.min(descriptors - max_udp_mappings - max_udp_mappings / 4).max(FEWEST_FLOWS);
+        let (buffers, max_tcp_flows) =
+            reserve_buffers(max_flows).map_err(system("reserve memory for flows"))?;
+        let registry = poll.registry().try_clone().map_err(system("open an event queue"))?;
+        let sockets = OutsideSockets::new(registry, descriptors, options.protect);
+
+        let now = Instant::now();
+        let (enforcement, policy) =
+            Enforcement::new(options.catalogue, decisions.consents(), options.rules_off, &clock::now(), now);
+        let config = Config {
+            own_dns: options.own_dns,
+            network: network.clone(),
+            secret: store.secret()?,
+            max_tcp_flows,
+            max_udp_mappings,
+            verify_checksums: false,
+        };
+        let mut engine = Engine::new(config, options.catalogue, policy, tun.mtu(), now);
+        for (name, index) in store.sinkholes()? {
+            if !engine.restore_sinkhole(&name, index) {
+                log::debug!("a stored sinkhole mapping has no place in the pool any more");
+            }
+        }
+
+        let reach = Reach {
+            store,
+            decisions: decisions.clone(),
+            recorder: recorder.handle(),
+            status: Box::new({
+                let handle = handle.clone();
+                move || {
+                    let mut status = handle.status()?;
+                    status.unsaved_changes = decisions.unsaved() as u64;
+                    Some(status)
+                }
+            }),
+            stop: Box::new({
+                let handle = handle.clone();
+                move || handle.stop()
+            }),
+        };
+        let server = Server::start(&options.state, reach)
+            .map_err(|error| StartError::Control { folder: options.state.clone(), error })?;
+        let event_loop = EventLoop {
+            poll,
+            engine,
+            outside: Outside { tun, sockets, buffers, owners: options.owners },
+            enforcement,
+            commands: receiver,
+            recorder: recorder.handle(),
+            watch,
+            signals,
+            network,
+            started: now,
+        };
+        Ok(Self { event_loop, handle, server, recorder })
+    }
+
+    /// Reaches the firewall from other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The TUN interface's name, if it was opened by name.
+    pub fn tun_name(&self) -> Option<&str> {
+        self.event_loop.outside.tun.name()
+    }
+
+    /// Runs on this thread until stopped: by [`Handle::stop`], a command, or a signal. What was logged is on disk afterwards.
+    ///
+    /// # Errors
+    /// The TUN device is gone, or the engine has failed. A failed engine does not end the run: the tunnel is kept closed until
+    /// the stop.
+    pub fn run(self) -> Result<(), RunError> {
+        let Self { event_loop, server, recorder, .. } = self;
+        let result = event_loop.run();
+        drop(server);
+        drop(recorder);
+        result
+    }
+}
+
+impl Handle {
+    /// Ends the firewall.
+    pub fn stop(&self) {
+        self.send(Command::Stop);
+    }
+
+    /// Brings the owner of a flow that [`Owners::owner`] was asked for and answered `Later`.
+    pub fn owner_known(&self, flow: FlowId, owner: Owner) {
+        self.send(Command::Owner(flow, owner));
+    }
+
+    /// The network behind the tunnel has changed.
+    pub fn network_changed(&self, network: Network) {
+        self.send(Command::Network(network));
+    }
+
+    /// How the firewall is doing; `None` when it has ended or does not answer.
+    pub fn status(&self) -> Option<Status> {
+        let (reply, answer) = sync_channel(1);
+        self.send(Command::Status(reply));
+        answer.recv_timeout(STATUS_PATIENCE).ok()
+    }
+
+    fn send(&self, command: Command) {
+        // After the end of the firewall nobody listens, and nothing is left to be told.
+        if self.commands.send(command).is_ok()
+            && let Err(error) = self.waker.wake()
+        {
+            log::error!("the packet thread could not be woken: {error}");
+        }
+    }
+}
+
+/// Opens the store, with some patience for a command that is using it.
+fn open_store(folder: &Path) -> Result<Store, StartError> {
+    prepare_folder(folder)?;
+    let start = Instant::now();
+    let lock = loop {
+        match StateLock::take(folder) {
+            Err(error @ StoreError::Locked { .. }) => {
+                if let Some(client) = Client::connect(folder) {
+                    return Err(StartError::AlreadyRunning {
+                        folder: folder.to_owned(),
+                        pid: client.server_pid(),
+                    });
+                }
+                if start.elapsed() > LOCK_PATIENCE {
+                    return Err(error.into());
+                }
+                std::thread::sleep(LOCK_RETRY);
+            }
+            result => break result?,
+        }
+    };
+    Ok(Store::open_locked(folder, lock)?)
+}
+
+fn open_tun(
+    source: TunSource,
+    mtu: Option<usize>,
+    packet_log: Option<&Path>,
+) -> Result<TunDevice, StartError> {
+    let tun = TunDevice::open(source, mtu)?;
+    let Some(path) = packet_log else { return Ok(tun) };
+    let log =
+        PacketLog::create(path).map_err(|error| StartError::PacketLog { path: path.to_owned(), error })?;
+    Ok(tun.with_packet_log(log))
+}
+
+fn watch_network(
+    given: Option<Network>,
+    resolvers: Vec<SocketAddr>,
+    tun: Option<&str>,
+) -> Result<(Option<Watch>, Network), StartError> {
+    if let Some(network) = given {
+        return Ok((None, network));
+    }
+    let watch = Watch::start(resolvers, tun.map(str::to_owned))
+        .map_err(|error| StartError::System { what: "watch the network", error })?;
+    let network = watch.network().clone();
+    if !network::has_resolver(&network) {
+        log::warn!("there is no resolver to ask: name one with --dns, or in {}", resolvers::SYSTEM_FILE);
+    }
+    Ok((Some(watch), network))
+}
+
+/// Reserves buffers for so many flows, or for half as many as long as the system refuses.
+fn reserve_buffers(flows: usize) -> io::Result<(Slab, usize)> {
+    let mut flows = flows;
+    loop {
+        match Slab::new(u32::try_from(flows).unwrap_or(u32::MAX), DEFAULT_BUFFER_SIZE) {
+            Ok(slab) => return Ok((slab, flows)),
+            Err(error) if flows <= FEWEST_FLOWS => return Err(error),
+            Err(_) => flows /= 2,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The consent ledger's place in the store.
+use super::{Store, StoreError};
+use consentry_consent::ledger::{Entry, Head};
+use consentry_consent::{ConsentStore, OpenError, StoredConsents};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Sequence number to the JSON of an [`Entry`].
+const LEDGER: TableDefinition<u64, &[u8]> = TableDefinition::new("ledger");
+/// One row, 0: the JSON of the [`Head`].
+const HEAD: TableDefinition<u64, &[u8]> = TableDefinition::new("ledger_head");
+
+pub(super) fn create_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    transaction.open_table(LEDGER)?;
+    transaction.open_table(HEAD)?;
+    Ok(())
+}
+
+/// The ledger of a store, as [`StoredConsents`] wants it.
+#[derive(Clone, Debug)]
+pub struct ConsentLedger(Arc<Store>);
+
+impl ConsentLedger {
+    /// Loads and checks the ledger of a store.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the ledger was tampered with or damaged: then nothing counts as granted.
+    pub fn open(store: Arc<Store>) -> Result<StoredConsents<Self>, StoreError> {
+        let key = store.signing_key()?;
+        let path = store.path().to_owned();
+        StoredConsents::open(Self(store), key).map_err(|error| match error {
+            OpenError::Storage(error) => error,
+            OpenError::Broken(broken) => StoreError::Corrupt { path, detail: broken.to_string() },
+        })
+    }
+}
+
+impl ConsentLedger {
+    /// The file it is kept in.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().to_owned()
+    }
+}
+
+impl ConsentStore for ConsentLedger {
+    type Error = StoreError;
+
+    fn load(&mut self) -> Result<(Vec<Entry>, Option<Head>), StoreError> {
+        let (entries, head) = self.0.disk.read(|transaction| {
+            let ledger = transaction.open_table(LEDGER)?;
+            let mut entries = Vec::new();
+            for entry in ledger.iter()? {
+                entries.push(entry?.1.value().to_vec());
+            }
+            let head = transaction.open_table(HEAD)?.get(0)?.map(|head| head.value().to_vec());
+            Ok((entries, head))
+        })?;
+        let unreadable = |what: &str| self.0.disk.corrupt(&format!("{what} cannot be read"));
+        let entries = (0u64..)
+            .zip(entries)
+            .map(|(at, json)| {
+                serde_json::from_slice(&json).map_err(|_| unreadable(&format!("entry {at} of the ledger")))
+            })
+            .collect::<Result<_, _>>()?;
+        let head = head
+            .map(|json| serde_json::from_slice(&json).map_err(|_| unreadable("the ledger's head")))
+            .transpose()?;
+        Ok((entries, head))
+    }
+
+    fn append(&mut self, entry: &Entry, head: &Head) -> Result<(), StoreError> {
+        const WHY: &str = "entries and heads hold nothing that JSON cannot express";
+        let (sequence, entry) = (entry.sequence, serde_json::to_vec(entry).expect(WHY));
+        let head = serde_json::to_vec(head).expect(WHY);
+        self.0.disk.write(|transaction| {
+            transaction.open_table(LEDGER)?.insert(sequence, entry.as_slice())?;
+            transaction.open_table(HEAD)?.insert(0, head.as_slice())?;
+            Ok(())
+        })
+    }
+}
