@@ -171,7 +171,8 @@ pub enum Reason {
     #[error("`{0}` is not an Android package name; put free text into `notes`")]
     InvalidPackage(String),
     /// A package is marked dedicated in one service and not in another.
-    #[error("package `{package}` is {here} here but not in `{other}`; mark it the same in both", here = if *dedicated { "dedicated" } else { "not dedicated" })]
+    #[error("package `{package}` is {here} here and {there} in `{other}`; mark it the same in both",
+        here = dedication(*dedicated), there = dedication(!*dedicated))]
     DedicatedDiffers {
         /// The package.
         package: String,
@@ -204,4 +205,8 @@ pub enum Reason {
     /// A connectivity check that is switched off must fail, not be answered by the sinkhole.
     #[error("a connectivity check cannot be answered by the sinkhole; use `nodata` or `nxdomain`")]
     SinkholeCheck,
+}
+
+fn dedication(dedicated: bool) -> &'static str {
+    if dedicated { "dedicated" } else { "not dedicated" }
 }

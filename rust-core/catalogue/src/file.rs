@@ -42,12 +42,12 @@ pub(crate) struct File {
     #[serde(default)]
     pub(crate) sources: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
-    pub(crate) service: Vec<Spanned<Entry>>,
+    pub(crate) service: Vec<Spanned<ServiceEntry>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Entry {
+pub(crate) struct ServiceEntry {
     pub(crate) id: Spanned<String>,
     pub(crate) name: Spanned<String>,
     pub(crate) short_name: Spanned<String>,
@@ -61,22 +61,22 @@ pub(crate) struct Entry {
     pub(crate) sources: Spanned<Vec<Spanned<String>>>,
     pub(crate) notes: Option<Spanned<String>>,
     #[serde(default)]
-    pub(crate) names: Vec<Spanned<Name>>,
+    pub(crate) names: Vec<Spanned<NameEntry>>,
     #[serde(default)]
-    pub(crate) addresses: Vec<Spanned<Address>>,
+    pub(crate) addresses: Vec<Spanned<AddressEntry>>,
     #[serde(default)]
-    pub(crate) ports: Vec<Spanned<Port>>,
+    pub(crate) ports: Vec<Spanned<PortEntry>>,
     #[serde(default)]
-    pub(crate) paths: Vec<Spanned<Path>>,
+    pub(crate) paths: Vec<Spanned<PathEntry>>,
     #[serde(default)]
-    pub(crate) signatures: Vec<Spanned<Signature>>,
+    pub(crate) signatures: Vec<Spanned<SignatureEntry>>,
     #[serde(default)]
-    pub(crate) packages: Vec<Spanned<Package>>,
+    pub(crate) packages: Vec<Spanned<PackageEntry>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Name {
+pub(crate) struct NameEntry {
     pub(crate) exact: Option<String>,
     pub(crate) suffix: Option<String>,
     pub(crate) certainty: Certainty,
@@ -87,7 +87,7 @@ pub(crate) struct Name {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Address {
+pub(crate) struct AddressEntry {
     pub(crate) address: IpAddr,
     pub(crate) transport: Transport,
     pub(crate) port: u16,
@@ -98,7 +98,7 @@ pub(crate) struct Address {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Port {
+pub(crate) struct PortEntry {
     pub(crate) transport: Transport,
     pub(crate) port: u16,
     pub(crate) purpose: Option<Spanned<String>>,
@@ -108,7 +108,7 @@ pub(crate) struct Port {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Path {
+pub(crate) struct PathEntry {
     pub(crate) methods: Vec<String>,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
@@ -119,7 +119,7 @@ pub(crate) struct Path {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Signature {
+pub(crate) struct SignatureEntry {
     pub(crate) transport: Transport,
     pub(crate) hex: String,
     pub(crate) layout: Option<Spanned<String>>,
@@ -129,7 +129,7 @@ pub(crate) struct Signature {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Package {
+pub(crate) struct PackageEntry {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) dedicated: bool,

@@ -8,7 +8,7 @@ use crate::error::{CatalogueError, Reason};
 use crate::names::NameIndex;
 use crate::parse::{Located, UNLISTED};
 use crate::service::{ServiceIndex, Transport};
-use crate::signatures::SignatureIndex;
+use crate::signatures::{self, SignatureIndex};
 
 /// Positions are 16 bits wide.
 const MAX_SERVICES: usize = u16::MAX as usize;
@@ -133,7 +133,7 @@ impl Index {
     ) -> Result<(), CatalogueError> {
         for (rule, line) in new.service.signatures.iter().zip(&new.signature_lines) {
             self.signatures.add(rule.transport, &rule.bytes, position).map_err(|other| {
-                let signature = rule.bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+                let signature = signatures::to_hex(&rule.bytes);
                 let other = services[other.as_usize()].service.id.clone();
                 new.error(*line, Reason::SignatureOverlap { signature, other })
             })?;

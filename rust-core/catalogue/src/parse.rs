@@ -108,7 +108,11 @@ impl Reader<'_> {
         text.map(|text| self.text(text, field, MAX_TEXT)).transpose()
     }
 
-    fn service(&self, file: &file::File, entry: &Spanned<file::Entry>) -> Result<Located, CatalogueError> {
+    fn service(
+        &self,
+        file: &file::File,
+        entry: &Spanned<file::ServiceEntry>,
+    ) -> Result<Located, CatalogueError> {
         let span = entry.span();
         let entry = entry.get_ref();
         self.check(&entry.id.span(), check_id(entry.id.get_ref()))?;
@@ -161,7 +165,7 @@ impl Reader<'_> {
     fn check_whole(
         &self,
         span: &Range<usize>,
-        entry: &file::Entry,
+        entry: &file::ServiceEntry,
         service: &Service,
     ) -> Result<(), CatalogueError> {
         let no_rules =
@@ -187,8 +191,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn names(&self, entry: &file::Entry, used: &mut Used<'_>) -> Result<Vec<NameRule>, CatalogueError> {
-        let convert = |spanned: &Spanned<file::Name>| {
+    fn names(
+        &self,
+        entry: &file::ServiceEntry,
+        used: &mut Used<'_>,
+    ) -> Result<Vec<NameRule>, CatalogueError> {
+        let convert = |spanned: &Spanned<file::NameEntry>| {
             let (span, raw) = (spanned.span(), spanned.get_ref());
             let (pattern, kind) = match (&raw.exact, &raw.suffix) {
                 (Some(pattern), None) => (pattern, NameKind::Exact),
@@ -205,10 +213,10 @@ impl Reader<'_> {
 
     fn addresses(
         &self,
-        entry: &file::Entry,
+        entry: &file::ServiceEntry,
         used: &mut Used<'_>,
     ) -> Result<Vec<AddressRule>, CatalogueError> {
-        let convert = |spanned: &Spanned<file::Address>| {
+        let convert = |spanned: &Spanned<file::AddressEntry>| {
             let (span, raw) = (spanned.span(), spanned.get_ref());
             if !is_server_address(raw.address) {
                 return Err(self.error(&span, Reason::InvalidAddress(raw.address)));
@@ -226,8 +234,12 @@ impl Reader<'_> {
         entry.addresses.iter().map(convert).collect()
     }
 
-    fn ports(&self, entry: &file::Entry, used: &mut Used<'_>) -> Result<Vec<PortRule>, CatalogueError> {
-        let convert = |spanned: &Spanned<file::Port>| {
+    fn ports(
+        &self,
+        entry: &file::ServiceEntry,
+        used: &mut Used<'_>,
+    ) -> Result<Vec<PortRule>, CatalogueError> {
+        let convert = |spanned: &Spanned<file::PortEntry>| {
             let (span, raw) = (spanned.span(), spanned.get_ref());
             self.check(&span, check_port(raw.transport, raw.port))?;
             Ok(PortRule {
@@ -241,8 +253,12 @@ impl Reader<'_> {
         entry.ports.iter().map(convert).collect()
     }
 
-    fn paths(&self, entry: &file::Entry, used: &mut Used<'_>) -> Result<Vec<PathRule>, CatalogueError> {
-        let convert = |spanned: &Spanned<file::Path>| {
+    fn paths(
+        &self,
+        entry: &file::ServiceEntry,
+        used: &mut Used<'_>,
+    ) -> Result<Vec<PathRule>, CatalogueError> {
+        let convert = |spanned: &Spanned<file::PathEntry>| {
             let (span, raw) = (spanned.span(), spanned.get_ref());
             self.check(&span, paths::check(&raw.methods, &raw.path, raw.query.as_deref()))?;
             Ok(PathRule {
@@ -259,10 +275,10 @@ impl Reader<'_> {
 
     fn signatures(
         &self,
-        entry: &file::Entry,
+        entry: &file::ServiceEntry,
         used: &mut Used<'_>,
     ) -> Result<Vec<SignatureRule>, CatalogueError> {
-        let convert = |spanned: &Spanned<file::Signature>| {
+        let convert = |spanned: &Spanned<file::SignatureEntry>| {
             let (span, raw) = (spanned.span(), spanned.get_ref());
             if raw.transport == Transport::Icmp {
                 let problem = "the transport is `tcp` or `udp`";
@@ -280,8 +296,12 @@ impl Reader<'_> {
         entry.signatures.iter().map(convert).collect()
     }
 
-    fn packages(&self, entry: &file::Entry, used: &mut Used<'_>) -> Result<Vec<PackageRule>, CatalogueError> {
-        let convert = |spanned: &Spanned<file::Package>| {
+    fn packages(
+        &self,
+        entry: &file::ServiceEntry,
+        used: &mut Used<'_>,
+    ) -> Result<Vec<PackageRule>, CatalogueError> {
+        let convert = |spanned: &Spanned<file::PackageEntry>| {
             let (span, raw) = (spanned.span(), spanned.get_ref());
             if !is_package_name(&raw.name) {
                 return Err(self.error(&span, Reason::InvalidPackage(raw.name.clone())));

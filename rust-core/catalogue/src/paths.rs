@@ -115,14 +115,15 @@ fn is_plain_segment(segment: &str) -> bool {
     let mut only_dots = true;
     let mut length = 0_usize;
     while let Some(byte) = decoded.next() {
-        let Some(byte) = byte else { return false };
+        let Ok(byte) = byte else { return false };
         if byte.is_ascii_control() || matches!(byte, b'/' | b'\\') {
             return false;
         }
         only_dots &= byte == b'.';
         length += 1;
     }
-    !segment.contains('#') && !(only_dots && (1..=2).contains(&length))
+    let dot_segment = only_dots && (1..=2).contains(&length);
+    !dot_segment && !segment.contains('#')
 }
 
 fn query_matches(pattern: Option<&str>, query: &str) -> bool {
@@ -152,19 +153,19 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
         let mut ahead = rest;
         match (wanted.split_first(), ahead.next()) {
             (None, None) => return true,
-            (_, Some(None)) => return false,
-            (Some((b'*', after)), Some(Some(_))) => {
+            (_, Some(Err(BrokenEscape))) => return false,
+            (Some((b'*', after)), Some(Ok(_))) => {
                 retry = Some((after, ahead));
                 wanted = after;
                 rest = ahead;
             }
-            (Some((expected, after)), Some(Some(byte))) if *expected == byte => {
+            (Some((expected, after)), Some(Ok(byte))) if *expected == byte => {
                 wanted = after;
                 rest = ahead;
             }
             _ => {
                 let Some((after, mut longer)) = retry else { return false };
-                if !matches!(longer.next(), Some(Some(_))) {
+                if !matches!(longer.next(), Some(Ok(_))) {
                     return false;
                 }
                 retry = Some((after, longer));
@@ -175,25 +176,29 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Percent-decoding, RFC 3986 section 2.1, one byte at a time; `Some(None)` is a broken escape.
+/// A `%` without two hexadecimal digits after it.
+struct BrokenEscape;
+
+/// Percent-decoding, RFC 3986 section 2.1, one byte at a time.
 #[derive(Clone, Copy)]
 struct Decoded<'a>(&'a [u8]);
 
 impl Decoded<'_> {
-    fn next(&mut self) -> Option<Option<u8>> {
+    fn next(&mut self) -> Option<Result<u8, BrokenEscape>> {
         match *self.0 {
             [] => None,
             [b'%', high, low, ref rest @ ..] => {
                 self.0 = rest;
-                Some(hex_digit(high).zip(hex_digit(low)).map(|(high, low)| high << 4 | low))
+                let digits = hex_digit(high).zip(hex_digit(low));
+                Some(digits.map(|(high, low)| high << 4 | low).ok_or(BrokenEscape))
             }
             [b'%', ..] => {
                 self.0 = &[];
-                Some(None)
+                Some(Err(BrokenEscape))
             }
             [byte, ref rest @ ..] => {
                 self.0 = rest;
-                Some(Some(byte))
+                Some(Ok(byte))
             }
         }
     }

@@ -69,7 +69,7 @@ pub enum Transport {
     Tcp,
     /// UDP, RFC 768.
     Udp,
-    /// ICMP and ICMPv6 echo, RFC 792 and RFC 4443.
+    /// Echo requests: ICMP of IPv4, RFC 792, and of IPv6, RFC 4443.
     Icmp,
 }
 

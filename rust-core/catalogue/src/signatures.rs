@@ -82,3 +82,13 @@ pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, Reason> {
     }
     Ok(bytes)
 }
+
+/// Writes a signature as it stands in a file.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
+        }
+        text
+    })
+}
