@@ -42,7 +42,6 @@ const MARKER_PORT: u16 = 9;
 impl Capture {
     /// Starts watching `device` in `gateway`.
     pub(super) fn start(gateway: &Namespace, device: &str) -> Result<Self> {
-        let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
         let mut tcpdump = gateway
             .command("tcpdump")
             .args([
@@ -58,7 +57,6 @@ impl Capture {
                 "root",
                 "ip or ip6",
             ])
-            .env("PATH", path)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -195,12 +195,10 @@ fn daemon(namespace: &Namespace, folder: &Path, program: &str, arguments: &[&str
     let what = format!("starting {program}");
     let log = File::create(folder.join(format!("{program}.log"))).map_err(LabError::io(what.clone()))?;
     let errors = log.try_clone().map_err(LabError::io(what.clone()))?;
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     namespace
         .command(program)
         .args(arguments)
         .current_dir(folder)
-        .env("PATH", path)
         .stdout(Stdio::from(log))
         .stderr(Stdio::from(errors))
         .spawn()

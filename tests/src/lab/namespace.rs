@@ -36,6 +36,7 @@ impl Namespace {
     /// A command that will run inside the namespace.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
+        command.env("PATH", search_path());
         command.arg(format!("--net={}", self.path().display()));
         if !self.overlays.is_empty() {
             // Each overlay is a bind mount that only this command sees. A dangling link (systemd's resolv.conf inside a
@@ -64,9 +65,10 @@ impl Namespace {
         run("ip", &arguments)
     }
 
-    /// Sets kernel settings of the namespace, `name=value`.
+    /// Sets kernel settings of the namespace, `name=value`. Those that this kernel does not have, or does not show to an
+    /// unprivileged user namespace, are left alone.
     pub fn sysctl(&self, settings: &[&str]) -> Result<()> {
-        let output = self.command("sysctl").arg("-qw").args(settings).output();
+        let output = self.command("sysctl").arg("-eqw").args(settings).output();
         checked("sysctl", output.map_err(LabError::io("sysctl"))?)
     }
 
@@ -92,9 +94,15 @@ impl Namespace {
     }
 }
 
+/// Where programs are looked for: a plain user's PATH often leaves out the folders that hold most of ours.
+fn search_path() -> String {
+    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+}
+
 /// Runs a program to its end; anything but success is an error that carries what it printed.
 pub(super) fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output =
+        Command::new(program).args(arguments).env("PATH", search_path()).stdin(Stdio::null()).output();
     let shown = format!("{program} {}", arguments.join(" "));
     checked(&shown, output.map_err(LabError::io(shown.clone()))?)
 }
