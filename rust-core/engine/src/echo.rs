@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub(crate) const SOCKET_KIND: u64 = 2 << 60;
 
 /// How long a ping socket outlives its last request (RFC 5508 §3.2 asks for a minute at least).
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Most pinging processes at one time; the one quiet for longest goes first.
 const PINGERS_MAX: usize = 256;

@@ -90,6 +90,10 @@ pub struct UdpError {
 }
 
 /// The sockets that lead outside. Each belongs to one [`SocketId`]; all are non-blocking; all bypass the tunnel.
+///
+/// # Errors
+/// Every operation says why it did not happen with a [`NetError`]; [`NetError::WouldBlock`] means "not now".
+#[allow(clippy::missing_errors_doc, reason = "said once for all of them")]
 pub trait Sockets {
     /// Starts connecting a TCP socket. Completion is reported as a writable event.
     fn tcp_connect(&mut self, id: SocketId, remote: SocketAddr) -> Result<(), NetError>;

@@ -1,6 +1,6 @@
 //! How often each denied destination has been refused lately. An app that is refused at once tries again at once; after some
 //! refusals a minute it gets no answer at all, which slows it down and saves the battery.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const ANSWERED_MAX: usize = 10;
 
 /// The time over which refusals are counted.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Destinations counted at a time; the one refused longest ago is forgotten first.
 const DESTINATIONS_MAX: usize = 1024;
@@ -17,7 +17,7 @@ const DESTINATIONS_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     recent: BTreeMap<SocketAddr, VecDeque<Instant>>,
-    order: BTreeMap<(Instant, SocketAddr), ()>,
+    order: BTreeSet<(Instant, SocketAddr)>,
 }
 
 impl Refusals {
@@ -39,7 +39,7 @@ impl Refusals {
             times.pop_front();
         }
         times.push_back(now);
-        self.order.insert((now, destination), ());
+        self.order.insert((now, destination));
         answered
     }
 
@@ -50,7 +50,7 @@ impl Refusals {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some(((_, destination), ())) = self.order.pop_first() {
+        if let Some((_, destination)) = self.order.pop_first() {
             self.recent.remove(&destination);
         }
     }
@@ -73,7 +73,7 @@ mod tests {
         }
         assert!(!refusals.answers(destination(1), start + Duration::from_secs(2)));
         assert!(refusals.answers(destination(2), start + Duration::from_secs(2)), "others are not affected");
-        assert!(refusals.answers(destination(1), start + Duration::from_secs(120)), "it paused for a minute");
+        assert!(refusals.answers(destination(1), start + Duration::from_mins(2)), "it paused for a minute");
     }
 
     #[test]

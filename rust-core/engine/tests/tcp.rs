@@ -124,7 +124,9 @@ fn every_request_of_a_kept_alive_connection_is_judged() {
     world.settle();
     assert_eq!(world.phone.read(app), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 
-    world.phone.send(app, &get("api.account.xiaomi.com", "/pass/user@id?type=MXPH&externalId=%2B447700900456"));
+    world
+        .phone
+        .send(app, &get("api.account.xiaomi.com", "/pass/user@id?type=MXPH&externalId=%2B447700900456"));
     world.settle();
     assert_eq!(world.internet.connection(web).received, first, "not a byte of the second request");
     assert!(world.internet.connection(web).aborted);
@@ -249,7 +251,10 @@ fn a_slow_reader_leaves_bytes_with_the_server() {
     let bytes: Vec<u8> = (0..500_000_u32).map(|n| (n % 253) as u8).collect();
     world.internet.say(server, &bytes);
     world.pass(Duration::from_secs(1));
-    assert!(world.internet.connection(server).say.len() > 300_000, "what the app does not read stays where it is");
+    assert!(
+        world.internet.connection(server).say.len() > 300_000,
+        "what the app does not read stays where it is"
+    );
     let mut read = Vec::new();
     for _ in 0..2000 {
         read.extend(world.phone.read(app));
@@ -301,7 +306,11 @@ fn a_sinkhole_leads_nowhere_until_consent_and_nowhere_again_after() {
     let hello = client_hello("api.account.xiaomi.com");
     world.phone.send(app, &hello);
     world.settle();
-    assert_eq!(world.internet.dialled, [socket("192.0.2.10:443")], "the address the phone remembers now works");
+    assert_eq!(
+        world.internet.dialled,
+        [socket("192.0.2.10:443")],
+        "the address the phone remembers now works"
+    );
     assert_eq!(world.internet.connection("192.0.2.10:443").received, hello);
 
     world.revoke("xiaomi.cloud_messaging");

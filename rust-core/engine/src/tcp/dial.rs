@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Longest a dial may take before the app is told that nobody answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Most addresses tried for one flow.
 pub(crate) const ADDRESSES_MAX: usize = 6;
@@ -45,11 +45,6 @@ impl Dial {
             deadline: now + PATIENCE,
             error: None,
         }
-    }
-
-    /// The sockets that are connecting.
-    pub(crate) fn sockets(&self) -> &[SocketId] {
-        &self.connecting
     }
 
     /// When [`Dial::advance`] is wanted without a socket event.

@@ -67,11 +67,6 @@ impl DnsStream {
         message
     }
 
-    /// Whether the app has asked something on this connection before.
-    pub(super) fn spoke_dns(&self) -> bool {
-        self.spoke_dns
-    }
-
     /// A message was handed to the interceptor.
     pub(super) fn asked(&mut self) {
         self.spoke_dns = true;

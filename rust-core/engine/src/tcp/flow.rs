@@ -1,32 +1,26 @@
 //! One TCP flow: from its first SYN, through the verdict, to the last byte.
-use super::dial::{self, Dial, Progress};
+use super::dial::Dial;
 use super::dns_stream::DnsStream;
-use super::gate::{Gate, Heard, Offer};
+use super::gate::Gate;
 use super::stack::{Connection, Stack, Stage};
-use crate::about::{About, StatedName};
+use crate::about::About;
 use crate::core::{Core, Evidence};
 use crate::dns::Asker;
 use crate::io::{FlowId, Io, NetError, SocketId};
 use crate::packet::build;
-use consentry_catalogue::{SignatureMatch, Transport};
-use consentry_consent::{Owner, Rule, Signal, Verdict};
-use consentry_inspect::first_bytes::Facts;
+use consentry_catalogue::Transport;
+use consentry_consent::{Owner, Rule, Verdict};
 use consentry_inspect::http1::Request;
-use consentry_inspect::{http_dns, identifiers};
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Longest a flow waits to learn whose it is.
 const OWNER_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How long a denied flow may take to say what it wanted before it is reset.
-const EVIDENCE_PATIENCE: Duration = Duration::from_secs(3);
-
-/// Most bytes of a denied request's body that are read as evidence.
-const EVIDENCE_BODY_MAX: usize = 8 * 1024;
+pub(super) const EVIDENCE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a flow whose server has finished may stay open without a byte (smoltcp has no timer for it).
-const HALF_OPEN_PATIENCE: Duration = Duration::from_secs(600);
+const HALF_OPEN_PATIENCE: Duration = Duration::from_mins(10);
 
 /// What the engine lends a flow for one call.
 pub(super) struct Lent<'a, 'io> {
@@ -44,21 +38,21 @@ pub(super) enum Fate {
 }
 
 /// How the server is being reached.
-enum Way {
+pub(super) enum Way {
     /// The engine looks up the name whose sinkhole address the app used.
     Resolving,
     Dialing(Dial),
 }
 
 /// A denied request whose body is still being read.
-struct Collecting {
-    verdict: Verdict,
-    request: Box<Request>,
-    body: Vec<u8>,
-    wanted: usize,
+pub(super) struct Collecting {
+    pub(super) verdict: Verdict,
+    pub(super) request: Box<Request>,
+    pub(super) body: Vec<u8>,
+    pub(super) wanted: usize,
 }
 
-enum State {
+pub(super) enum State {
     /// The SYN waits until the owner is known.
     AwaitingOwner { syn: Vec<u8> },
     /// The SYN waits until the server has accepted.
@@ -87,15 +81,15 @@ pub(super) struct Flow {
     pub(super) touched: bool,
     /// When the table's timer fires for this flow.
     pub(super) alarm: Option<Instant>,
-    state: State,
-    deadline: Option<Instant>,
-    connection: Option<Connection>,
-    gate: Gate,
-    server: Option<SocketId>,
-    sockets_opened: u64,
-    server_readable: bool,
-    server_ended: bool,
-    told_server: bool,
+    pub(super) state: State,
+    pub(super) deadline: Option<Instant>,
+    pub(super) connection: Option<Connection>,
+    pub(super) gate: Gate,
+    pub(super) server: Option<SocketId>,
+    pub(super) sockets_opened: u64,
+    pub(super) server_readable: bool,
+    pub(super) server_ended: bool,
+    pub(super) told_server: bool,
 }
 
 impl Flow {
@@ -188,7 +182,7 @@ impl Flow {
         Fate::Over
     }
 
-    fn accept(&mut self, lent: &mut Lent<'_, '_>, syn: &[u8]) -> Fate {
+    pub(super) fn accept(&mut self, lent: &mut Lent<'_, '_>, syn: &[u8]) -> Fate {
         let port = self.about.key.remote.port();
         let io = &mut *lent.io;
         self.connection = Connection::accept(lent.stack, lent.now, io.buffers, io.tun, port, syn);
@@ -214,20 +208,6 @@ impl Flow {
         self.server_readable |= readable;
     }
 
-    /// The engine's own look-up ended; no addresses means that it failed.
-    pub(super) fn resolved(&mut self, lent: &mut Lent<'_, '_>, addresses: &[IpAddr]) {
-        let port = self.about.key.remote.port();
-        let network = &lent.core.config.network;
-        let addresses: Vec<SocketAddr> = dial::order(None, addresses, network.ipv4, network.ipv6)
-            .into_iter()
-            .filter(|address| self.about.judge_at(lent.core, *address).allow)
-            .map(|address| SocketAddr::new(address, port))
-            .collect();
-        if let State::Held { way, .. } | State::Reaching { way } = &mut self.state {
-            *way = Way::Dialing(Dial::new(addresses, lent.now));
-        }
-    }
-
     /// A reply of the DNS interceptor for this flow.
     pub(super) fn dns_reply(&mut self, message: &[u8]) {
         if let State::Dns(stream) = &mut self.state {
@@ -249,10 +229,10 @@ impl Flow {
         match self.state {
             State::Dns(_) => self.serve_dns(lent),
             State::Collecting(_) => self.collect(lent),
-            State::Reading { .. } => self.from_app(lent),
+            State::Reading { .. } => self.relay_up(lent),
             State::Relaying => {
-                self.from_app(lent);
-                self.to_app(lent);
+                self.relay_up(lent);
+                self.relay_down(lent);
             }
             _ => {}
         }
@@ -263,288 +243,14 @@ impl Flow {
         match std::mem::replace(&mut self.state, State::Ending) {
             State::AwaitingOwner { syn } => return self.begin(lent, &syn),
             State::Reading { condemned: Some(verdict) } => {
-                let evidence = self.evidence(lent, None, &[]);
+                let evidence = self.evidence(None, &[]);
                 self.deny(lent, &verdict, evidence);
             }
-            State::Collecting(collecting) => self.finish_collecting(lent, *collecting),
+            State::Collecting(collecting) => self.finish_collecting(lent, &collecting),
             State::Relaying | State::Dns(_) => self.reset(lent),
             other => self.state = other,
         }
         Fate::Alive
-    }
-
-    /// Goes on reaching the server.
-    fn reach(&mut self, lent: &mut Lent<'_, '_>) -> Fate {
-        let (State::Held { way: Way::Dialing(dial), .. } | State::Reaching { way: Way::Dialing(dial) }) =
-            &mut self.state
-        else {
-            return Fate::Alive;
-        };
-        let (id, opened) = (self.id, &mut self.sockets_opened);
-        let progress = dial.advance(lent.now, lent.io.sockets, || {
-            *opened += 1;
-            super::socket_id(id, *opened)
-        });
-        match progress {
-            Progress::Waiting => Fate::Alive,
-            Progress::Connected(server) => {
-                self.server = Some(server);
-                self.server_readable = true;
-                match std::mem::replace(&mut self.state, State::Relaying) {
-                    State::Held { syn, .. } => self.accept(lent, &syn),
-                    _ => Fate::Alive,
-                }
-            }
-            Progress::Failed(error) => match std::mem::replace(&mut self.state, State::Ending) {
-                State::Held { syn, .. } => {
-                    refuse_syn(lent, &syn, error);
-                    Fate::Over
-                }
-                _ => {
-                    self.reset(lent);
-                    Fate::Alive
-                }
-            },
-        }
-    }
-
-    /// Moves bytes from the app towards the server, as far as verdicts and room allow.
-    fn from_app(&mut self, lent: &mut Lent<'_, '_>) {
-        loop {
-            if let Some(heard) = self.gate.next_heard() {
-                self.hear(lent, heard);
-                if !matches!(self.state, State::Reading { .. } | State::Relaying) {
-                    return;
-                }
-                continue;
-            }
-            if !self.gate.outbox().is_empty() {
-                let Some(server) = self.server else { return };
-                match lent.io.sockets.tcp_send(server, self.gate.outbox()) {
-                    Ok(count) => {
-                        lent.core.counters.bytes_out += count as u64;
-                        self.gate.outbox_taken(count);
-                    }
-                    Err(NetError::WouldBlock) => return,
-                    Err(_) => return self.reset(lent),
-                }
-                continue;
-            }
-            let Some(connection) = &mut self.connection else { return };
-            if !connection.can_receive() {
-                break;
-            }
-            let (gate, server, sockets) = (&mut self.gate, self.server, &mut *lent.io.sockets);
-            let moved = connection.receive(|bytes| match (gate.offer(bytes), server) {
-                (Offer::Taken(count), _) => (count, Ok(0)),
-                (Offer::Pass(count), Some(server)) => match sockets.tcp_send(server, &bytes[..count]) {
-                    Ok(sent) => {
-                        gate.passed(sent);
-                        (sent, Ok(sent))
-                    }
-                    Err(error) => (0, Err(error)),
-                },
-                (Offer::Pass(_), None) => (0, Err(NetError::WouldBlock)),
-            });
-            match moved {
-                Some(Ok(count)) => lent.core.counters.bytes_out += count as u64,
-                Some(Err(NetError::WouldBlock)) | None => return,
-                Some(Err(_)) => return self.reset(lent),
-            }
-        }
-        let finished = self.connection.as_ref().is_some_and(Connection::app_finished);
-        if finished && !self.told_server {
-            if !self.gate.held().is_empty() {
-                // The app will not say more: what it said is judged as it is.
-                self.hear(lent, Heard::First(Facts::Unknown));
-                if matches!(self.state, State::Relaying | State::Reading { .. }) {
-                    self.from_app(lent);
-                }
-                return;
-            }
-            if let Some(server) = self.server {
-                lent.io.sockets.tcp_shutdown(server);
-                self.told_server = true;
-            } else if matches!(self.state, State::Reading { .. }) {
-                self.end_unsaid(lent);
-            }
-        }
-    }
-
-    /// The app ended the connection without having said anything: nothing is dialled for it.
-    fn end_unsaid(&mut self, lent: &mut Lent<'_, '_>) {
-        if let State::Reading { condemned: Some(verdict) } = std::mem::replace(&mut self.state, State::Ending)
-        {
-            let evidence = self.evidence(lent, None, &[]);
-            lent.core.attempt(&self.about, &verdict, evidence);
-        }
-        if let Some(connection) = &mut self.connection {
-            connection.finish();
-        }
-    }
-
-    /// Judges what the app has just said.
-    fn hear(&mut self, lent: &mut Lent<'_, '_>, heard: Heard) {
-        self.about.first_bytes_seen = true;
-        let mut request = None;
-        let mut mi_push = None;
-        match heard {
-            Heard::First(Facts::Tls(hello)) => {
-                self.about.stated = hello.sni.map(|host| {
-                    Box::new(StatedName { signal: Signal::TlsSni, host, request: None, ech: hello.ech })
-                });
-            }
-            Heard::First(Facts::BrokenTls) | Heard::Ambiguous(_) => {
-                // Nobody can tell what the server would make of these bytes: none of them go out.
-                lent.core.counters.ambiguous += 1;
-                if let State::Reading { condemned: Some(verdict) } = &self.state {
-                    let verdict = verdict.clone();
-                    let evidence = self.evidence(lent, None, &[]);
-                    return self.deny(lent, &verdict, evidence);
-                }
-                return self.reset(lent);
-            }
-            Heard::First(Facts::MiPush(hello)) => {
-                self.match_signature(lent);
-                mi_push = hello;
-            }
-            Heard::First(Facts::Http | Facts::Http2PriorKnowledge | Facts::Socks | Facts::Unknown) => {
-                self.match_signature(lent);
-            }
-            Heard::Request(heard) => {
-                self.about.stated = Some(Box::new(StatedName {
-                    signal: Signal::HttpHost,
-                    host: heard.host.clone().unwrap_or_default(),
-                    request: Some((heard.method.clone(), heard.path.clone())),
-                    ech: false,
-                }));
-                request = Some(heard);
-            }
-        }
-        let mut verdict = self.about.judge(lent.core);
-        if let State::Reading { condemned: Some(first) } = &self.state
-            && verdict.allow
-        {
-            // Condemned by what was known before a word was said: saying an innocent name does not help.
-            verdict = (**first).clone();
-        }
-        if verdict.allow {
-            match request {
-                Some(_) => self.gate.release(),
-                None => self.gate.open(),
-            }
-            if matches!(self.state, State::Reading { .. }) {
-                self.start_reaching(lent);
-            }
-            return;
-        }
-        if let Some(request) = request {
-            let wanted = body_wanted(&request);
-            if wanted > 0 && self.server.is_none() {
-                self.deadline = Some(lent.now + EVIDENCE_PATIENCE);
-                let body = Vec::new();
-                self.state = State::Collecting(Box::new(Collecting { verdict, request, body, wanted }));
-                return self.collect(lent);
-            }
-            let evidence = self.evidence(lent, Some(&request), &[]);
-            return self.deny(lent, &verdict, evidence);
-        }
-        let mut evidence = self.evidence(lent, None, &[]);
-        if let Some(hello) = mi_push {
-            evidence.identifiers = identifiers::in_hello(&hello);
-        }
-        self.deny(lent, &verdict, evidence);
-    }
-
-    fn match_signature(&mut self, lent: &mut Lent<'_, '_>) {
-        if let SignatureMatch::Service(service) =
-            lent.core.catalogue.match_signature(Transport::Tcp, self.gate.held())
-        {
-            self.about.signature = Some(service);
-        }
-    }
-
-    /// The flow is allowed: finds out where to connect, and begins.
-    fn start_reaching(&mut self, lent: &mut Lent<'_, '_>) {
-        let remote = self.about.key.remote;
-        if lent.core.sinkhole_name(self.about.address).is_some() {
-            self.state = State::Reaching { way: Way::Resolving };
-            return self.resolve(lent);
-        }
-        // Addresses that our DNS gave for the stated name stand in for the one the app chose, if that is one of them.
-        let mut others = Vec::new();
-        if let Some(stated) = &self.about.stated {
-            let known = lent.core.dns.names().addresses(&stated.host);
-            if known.contains(&self.about.address) {
-                others.extend_from_slice(known);
-            }
-        }
-        let network = &lent.core.config.network;
-        let addresses: Vec<SocketAddr> = dial::order(Some(remote.ip()), &others, network.ipv4, network.ipv6)
-            .into_iter()
-            .filter(|address| *address == remote.ip() || self.about.judge_at(lent.core, *address).allow)
-            .map(|address| SocketAddr::new(address, remote.port()))
-            .collect();
-        self.state = State::Reaching { way: Way::Dialing(Dial::new(addresses, lent.now)) };
-        if self.reach(lent) == Fate::Over {
-            self.reset(lent);
-        }
-    }
-
-    fn resolve(&mut self, lent: &mut Lent<'_, '_>) {
-        if let Some(name) = lent.core.sinkhole_name(self.about.address).map(str::to_owned) {
-            lent.core.dns.resolve(lent.now, self.id, &name);
-        }
-    }
-
-    /// Reads the body of a denied request.
-    fn collect(&mut self, lent: &mut Lent<'_, '_>) {
-        let State::Collecting(collecting) = &mut self.state else { return };
-        collecting.body.append(&mut self.gate.take_backlog());
-        let mut ended = true;
-        if let Some(connection) = &mut self.connection {
-            while collecting.body.len() < collecting.wanted && connection.can_receive() {
-                let room = collecting.wanted - collecting.body.len();
-                connection.receive(|bytes| {
-                    let count = bytes.len().min(room);
-                    collecting.body.extend_from_slice(&bytes[..count]);
-                    (count, ())
-                });
-            }
-            ended = connection.app_finished() || connection.stage() == Stage::Closed;
-        }
-        if (ended || collecting.body.len() >= collecting.wanted)
-            && let State::Collecting(collecting) = std::mem::replace(&mut self.state, State::Ending)
-        {
-            self.finish_collecting(lent, *collecting);
-        }
-    }
-
-    fn finish_collecting(&mut self, lent: &mut Lent<'_, '_>, collecting: Collecting) {
-        let evidence = self.evidence(lent, Some(&collecting.request), &collecting.body);
-        self.deny(lent, &collecting.verdict, evidence);
-    }
-
-    /// What the flow was about to say, from what it has said.
-    fn evidence(&mut self, lent: &Lent<'_, '_>, request: Option<&Request>, body: &[u8]) -> Evidence {
-        let _ = lent;
-        let held = self.gate.take_held();
-        let bytes_held = (held.len() + body.len()) as u64;
-        match request {
-            None => Evidence { bytes_held, ..Evidence::default() },
-            Some(request) => Evidence {
-                identifiers: identifiers::in_request(request, body),
-                path: Some(request.path.clone()),
-                asked_name: http_dns::asked_name(request),
-                bytes_held,
-            },
-        }
-    }
-
-    /// Reports the attempt and resets both sides.
-    fn deny(&mut self, lent: &mut Lent<'_, '_>, verdict: &Verdict, evidence: Evidence) {
-        lent.core.attempt(&self.about, verdict, evidence);
-        self.reset(lent);
     }
 
     /// Ends the flow at once, both ways: queued bytes are discarded.
@@ -584,7 +290,7 @@ impl Flow {
     }
 
     /// Moves bytes from the server to the app.
-    fn to_app(&mut self, lent: &mut Lent<'_, '_>) {
+    fn relay_down(&mut self, lent: &mut Lent<'_, '_>) {
         let (Some(connection), Some(server)) = (&mut self.connection, self.server) else { return };
         while self.server_readable && !self.server_ended && connection.can_send() {
             let sockets = &mut *lent.io.sockets;
@@ -646,7 +352,7 @@ impl Flow {
         };
         self.deadline = None;
         self.gate.take_in(stream.into_taken());
-        self.from_app(lent);
+        self.relay_up(lent);
     }
 
     /// Lets the stack send, sees whether the flow is over, and sets the deadline for half-open ones.
@@ -666,11 +372,11 @@ impl Flow {
         // The app is gone. Anything condemned is still worth a line in the log.
         match std::mem::replace(&mut self.state, State::Ending) {
             State::Reading { condemned: Some(verdict) } => {
-                let evidence = self.evidence(lent, None, &[]);
+                let evidence = self.evidence(None, &[]);
                 lent.core.attempt(&self.about, &verdict, evidence);
             }
             State::Collecting(collecting) => {
-                let evidence = self.evidence(lent, Some(&collecting.request), &collecting.body);
+                let evidence = self.evidence(Some(&collecting.request), &collecting.body);
                 lent.core.attempt(&self.about, &collecting.verdict, evidence);
             }
             State::Reaching { way: Way::Dialing(mut dial) }
@@ -712,26 +418,8 @@ impl Flow {
     }
 }
 
-/// How many bytes of a denied request's body are worth waiting for.
-fn body_wanted(request: &Request) -> usize {
-    let header = |name: &str| {
-        request
-            .headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| String::from_utf8_lossy(value).trim().to_owned())
-    };
-    if header("transfer-encoding").is_some() {
-        return EVIDENCE_BODY_MAX;
-    }
-    header("content-length")
-        .and_then(|length| length.parse::<usize>().ok())
-        .unwrap_or(0)
-        .min(EVIDENCE_BODY_MAX)
-}
-
 /// Tells the app that its SYN came to nothing, the way a network would.
-fn refuse_syn(lent: &mut Lent<'_, '_>, syn: &[u8], error: NetError) {
+pub(super) fn refuse_syn(lent: &mut Lent<'_, '_>, syn: &[u8], error: NetError) {
     let packet = &mut lent.core.packet;
     let built = match error {
         NetError::Refused | NetError::Reset | NetError::Limit | NetError::Failed => {

@@ -1,7 +1,7 @@
 //! The gate between what an app says on a TCP connection and the network: bytes are held until they have been judged, and the
 //! bytes that were judged are the bytes that are let through.
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
-use consentry_inspect::http1::{FramingError, Piece, Request, RequestFramer};
+use consentry_inspect::http1::{Piece, Request, RequestFramer};
 
 /// Something an app said that wants a verdict before anything more is let through.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) enum Heard {
     /// One whole HTTP/1 request head.
     Request(Box<Request>),
     /// HTTP/1 whose framing is ambiguous: nobody can tell which bytes belong to which request.
-    Ambiguous(FramingError),
+    Ambiguous,
 }
 
 /// What [`Gate::offer`] made of the bytes offered.
@@ -186,8 +186,9 @@ impl Gate {
                 Step::Taken(bytes.len())
             }
             Stage::Requests(framer) => match framer.next(bytes) {
-                Err(error) => {
-                    self.heard = Some(Heard::Ambiguous(error));
+                Err(reason) => {
+                    log::debug!("HTTP framing refused: {reason}");
+                    self.heard = Some(Heard::Ambiguous);
                     Step::Taken(bytes.len())
                 }
                 Ok((covered, Piece::NeedMore)) => Step::Taken(covered),

@@ -3,6 +3,8 @@ mod dial;
 mod dns_stream;
 mod flow;
 mod gate;
+mod hearing;
+mod reaching;
 mod stack;
 
 use crate::about::About;

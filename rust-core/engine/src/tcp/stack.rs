@@ -119,10 +119,8 @@ impl Connection {
     /// Whether the app ended its half in good order and everything it sent has been read.
     pub(crate) fn app_finished(&self) -> bool {
         let socket = self.socket();
-        let fin_came = matches!(
-            socket.state(),
-            State::CloseWait | State::LastAck | State::Closing | State::TimeWait
-        );
+        let fin_came =
+            matches!(socket.state(), State::CloseWait | State::LastAck | State::Closing | State::TimeWait);
         fin_came && !socket.can_recv()
     }
 

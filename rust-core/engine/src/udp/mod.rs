@@ -21,14 +21,14 @@ pub(crate) const SOCKET_KIND: u64 = 1 << 60;
 pub(crate) const FLOW_KIND: u64 = 1 << 57;
 
 /// How long a mapping outlives its last datagram (RFC 4787 §4.3 asks for two minutes at least).
-const IDLE: Duration = Duration::from_secs(120);
+const IDLE: Duration = Duration::from_mins(2);
 
-/// The same for IPsec and STUN, whose clients keep alive at longer intervals.
-const IDLE_LONG: Duration = Duration::from_secs(300);
+/// The same for `IPsec` and STUN, whose clients keep alive at longer intervals.
+const IDLE_LONG: Duration = Duration::from_mins(5);
 
 /// How long a destination whose consent was withdrawn stays mute. The socket stays open meanwhile: closing it would make the
 /// system answer what still arrives.
-const MUTE: Duration = Duration::from_secs(60);
+const MUTE: Duration = Duration::from_mins(1);
 
 /// Most destinations of one app endpoint; the one heard of longest ago is forgotten first.
 const PEERS_MAX: usize = 1024;
@@ -481,10 +481,10 @@ fn is_local_mdns(payload: &[u8]) -> bool {
         message.response
             || message.questions.iter().all(|question| {
                 let name = question.name.as_str();
-                name == "local"
-                    || name.ends_with(".local")
-                    || name.ends_with("254.169.in-addr.arpa")
-                    || name.ends_with(".ip6.arpa")
+                let under = |zone: &str| {
+                    name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                };
+                under("local") || under("254.169.in-addr.arpa") || under("ip6.arpa")
             })
     })
 }

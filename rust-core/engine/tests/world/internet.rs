@@ -60,10 +60,8 @@ pub fn address_record(name: &str, address: IpAddr) -> dns::Record {
 
 impl Internet {
     pub fn host(&mut self, name: &str, addresses: &[&str]) {
-        let records = addresses
-            .iter()
-            .map(|address| address_record(name, super::ip(address)))
-            .collect::<Vec<_>>();
+        let records =
+            addresses.iter().map(|address| address_record(name, super::ip(address))).collect::<Vec<_>>();
         self.zone.insert(name.to_owned(), records);
     }
 
@@ -122,7 +120,11 @@ impl Internet {
 
     /// The sockets that are open and are not TCP's.
     pub fn udp_sockets(&self) -> Vec<SocketId> {
-        self.sockets.iter().filter(|(_, remote)| remote.to.is_none() && !remote.closed).map(|(id, _)| *id).collect()
+        self.sockets
+            .iter()
+            .filter(|(_, remote)| remote.to.is_none() && !remote.closed)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn resolve(&mut self, id: SocketId, server: SocketAddr, query: &[u8]) {
@@ -208,8 +210,11 @@ impl Sockets for Internet {
         Ok(())
     }
     fn udp_receive(&mut self, id: SocketId, buffer: &mut [u8]) -> Result<Received, NetError> {
-        let (from, payload) =
-            self.sockets.get_mut(&id).and_then(|remote| remote.inbox.pop_front()).ok_or(NetError::WouldBlock)?;
+        let (from, payload) = self
+            .sockets
+            .get_mut(&id)
+            .and_then(|remote| remote.inbox.pop_front())
+            .ok_or(NetError::WouldBlock)?;
         buffer[..payload.len()].copy_from_slice(&payload);
         Ok(Received { len: payload.len(), from })
     }

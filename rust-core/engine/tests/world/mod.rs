@@ -1,10 +1,16 @@
 //! A phone and an internet in memory around a real engine: the phone is a smoltcp stack, the internet is scripted, time moves
 //! only when a test says so.
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test file uses its own part of the world"
+)]
 mod internet;
 mod phone;
 mod speech;
 
-pub use internet::{Internet, Manner};
+pub use internet::{Internet, Manner, address_record};
 pub use phone::Phone;
 pub use speech::{client_hello, get};
 
@@ -151,13 +157,13 @@ impl World {
                 moved = true;
                 self.with(|engine, now, io| engine.socket_event(now, io, id, readiness));
             }
-            self.with(|engine, now, io| engine.flush(now, io));
+            self.with(Engine::flush);
             while let Some(packet) = self.tun.packets.pop_front() {
                 moved = true;
                 self.phone.receive(packet);
             }
             if self.engine.poll_at().is_some_and(|at| at <= self.now) {
-                self.with(|engine, now, io| engine.handle_timeout(now, io));
+                self.with(Engine::handle_timeout);
             }
             while let Some(event) = self.engine.poll_event() {
                 if let Event::Attempt(attempt) = event {

@@ -102,7 +102,10 @@ impl Phone {
     pub fn receive(&mut self, packet: Vec<u8>) {
         let mut demultiplexer = Demultiplexer::new(Checksums::Verify);
         let now = Instant::now();
-        match demultiplexer.take(now, &packet).map(|datagram| datagram.map(|datagram| (datagram.src, datagram.transport))) {
+        match demultiplexer
+            .take(now, &packet)
+            .map(|datagram| datagram.map(|datagram| (datagram.src, datagram.transport)))
+        {
             Ok(Some((src, Segment::Udp { src_port, dst_port, payload }))) => {
                 self.datagrams.push((SocketAddr::new(src, src_port), dst_port, payload.to_vec()));
             }
@@ -194,6 +197,10 @@ impl Phone {
     }
 
     pub fn reply_to(&self, ask: Ask) -> Option<Vec<u8>> {
-        self.datagrams.iter().rev().find(|(_, port, _)| *port == ask.port).map(|(_, _, payload)| payload.clone())
+        self.datagrams
+            .iter()
+            .rev()
+            .find(|(_, port, _)| *port == ask.port)
+            .map(|(_, _, payload)| payload.clone())
     }
 }
