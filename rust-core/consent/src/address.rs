@@ -8,7 +8,7 @@ pub struct Nat64Prefix {
 }
 
 impl Nat64Prefix {
-    /// The well-known prefix 64:ff9b::/96 (RFC 6052, section 2.1).
+    /// The well-known prefix `64:ff9b::/96` (RFC 6052, section 2.1).
     pub const WELL_KNOWN: Self = Self { prefix: Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), length: 96 };
 
     /// A prefix of one of the lengths that RFC 6052 allows; `None` for any other length. Bits behind the prefix are
@@ -26,7 +26,7 @@ impl Nat64Prefix {
         }
         let octets = address.octets();
         let start = usize::from(self.length) / 8;
-        let mut places = (start..16).filter(|place| *place != 8 || self.length == 96);
+        let mut places = (start..16).filter(|place| *place != 8);
         let mut next = || octets[places.next().expect("every allowed length leaves four octets")];
         Some(Ipv4Addr::new(next(), next(), next(), next()))
     }
@@ -53,7 +53,7 @@ pub fn canonical_address_with(address: IpAddr, prefixes: &[Nat64Prefix]) -> IpAd
     embedded.map_or(address, IpAddr::V4)
 }
 
-/// 2002::/16: the four octets that follow are the IPv4 address of the site's router.
+/// `2002::/16`: the four octets that follow are the IPv4 address of the site's router.
 fn six_to_four(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [0x20, 0x02, a, b, c, d, ..] = address.octets() else { return None };
     Some(Ipv4Addr::new(a, b, c, d))

@@ -115,9 +115,9 @@ impl Change {
     /// Whom it is about.
     pub fn scope(&self) -> Scope {
         match &self.kind {
-            ChangeKind::Grant { scope, .. } | ChangeKind::Revoke { scope, .. } | ChangeKind::Expire { scope, .. } => {
-                scope.clone()
-            }
+            ChangeKind::Grant { scope, .. }
+            | ChangeKind::Revoke { scope, .. }
+            | ChangeKind::Expire { scope, .. } => scope.clone(),
             ChangeKind::StrictOn { app } | ChangeKind::StrictOff { app } => Scope::App(app.clone()),
         }
     }

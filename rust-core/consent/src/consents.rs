@@ -66,7 +66,9 @@ pub enum ConsentError {
         scope: Scope,
     },
     /// A grant to all apps cannot be withdrawn from one of them.
-    #[error("'{service}' is granted to all apps, not to {app} by name: revoke it for all apps, then grant it to those that may use it")]
+    #[error(
+        "'{service}' is granted to all apps, not to {app} by name: revoke it for all apps, then grant it to those that may use it"
+    )]
     GrantedToAll {
         /// The service's id.
         service: String,
@@ -161,17 +163,18 @@ impl Consents {
             Err(_) if granted_to_any => false,
             Err(error) => return Err(error),
         };
-        match &scope {
-            Scope::AllApps if granted_to_any || (essential && !self.is_switched_off(service)) => {}
-            Scope::AllApps => return Err(ConsentError::NotGranted { service: id, scope }),
-            Scope::App(_) if self.grants.contains_key(&(id.clone(), scope.clone())) => {}
-            Scope::App(app) if essential => {
-                return Err(ConsentError::SwitchIsForAll { service: id, app: app.clone() });
-            }
-            Scope::App(app) if self.grants.contains_key(&(id.clone(), Scope::AllApps)) => {
-                return Err(ConsentError::GrantedToAll { service: id, app: app.clone() });
-            }
-            Scope::App(_) => return Err(ConsentError::NotGranted { service: id, scope }),
+        let can_be_revoked = match &scope {
+            Scope::AllApps => granted_to_any || (essential && !self.is_switched_off(service)),
+            Scope::App(_) => self.grants.contains_key(&(id.clone(), scope.clone())),
+        };
+        if !can_be_revoked {
+            return Err(match scope {
+                Scope::App(app) if essential => ConsentError::SwitchIsForAll { service: id, app },
+                Scope::App(app) if self.grants.contains_key(&(id.clone(), Scope::AllApps)) => {
+                    ConsentError::GrantedToAll { service: id, app }
+                }
+                scope => ConsentError::NotGranted { service: id, scope },
+            });
         }
         Ok(Change { clock: *now, via, kind: ChangeKind::Revoke { service: id, scope } })
     }

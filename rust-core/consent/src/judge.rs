@@ -26,7 +26,8 @@ pub fn judge_question(catalogue: &Catalogue, policy: &Policy, name: &str) -> Ver
     if policy.rules_off() {
         return Verdict::bare(true, Rule::RulesOff);
     }
-    let names = Names { catalogue, policy, owner: &Owner::Unknown, dedicated: false, transport: Transport::Udp };
+    let names =
+        Names { catalogue, policy, owner: &Owner::Unknown, dedicated: false, transport: Transport::Udp };
     names
         .recognise(name, Signal::DnsQuestion, Shown::Name)
         .map_or(Verdict::bare(true, Rule::Unmatched), |found| found.verdict())
@@ -49,9 +50,8 @@ impl<'a> Shown<'a> {
         match facts.stated {
             Some(Stated { request: Some((method, path)), .. }) => Self::Request(method, path),
             Some(Stated { signal: Signal::HttpHost, .. }) => Self::Nothing,
-            Some(_) => Self::Name,
             None if facts.first_bytes_seen => Self::Nothing,
-            None => Self::Name,
+            Some(_) | None => Self::Name,
         }
     }
 }
@@ -234,16 +234,20 @@ impl<'a> Case<'a> {
         let facts = self.facts;
         // Proof of what the flow is: a denial here stands whatever else the flow states.
         let literal = self.literal(facts.address, Signal::Address);
-        let signature = facts.signature.map(|found| self.names.decide(found, Signal::Signature, Certainty::Confirmed));
+        let signature =
+            facts.signature.map(|found| self.names.decide(found, Signal::Signature, Certainty::Confirmed));
         let claim = self.claim();
-        let sinkhole = facts.sinkhole.and_then(|name| self.names.recognise(name, Signal::DnsAnswer, self.shown));
+        let sinkhole =
+            facts.sinkhole.and_then(|name| self.names.recognise(name, Signal::DnsAnswer, self.shown));
         for found in [literal, signature, claim.recognised, sinkhole].into_iter().flatten() {
             if !found.allow {
                 return found.verdict();
             }
         }
 
-        let resolved = self.resolved(sinkhole);
+        // A believed name that is itself among the address's names settles for an ordinary app which of them is meant.
+        let settled = claim.counts && claim.backed && self.unlisted.is_none() && !self.strict;
+        let resolved = if settled { Resolved::default() } else { self.resolved(sinkhole) };
         let mut wait_for_bytes = false;
         if let Some(found) = resolved.denied {
             let still_silent = !facts.first_bytes_seen && facts.stated.is_none();
@@ -292,7 +296,10 @@ impl<'a> Case<'a> {
         }
         if let Some(address) = address_in_host(host) {
             let recognised = self.literal(address, stated.signal).filter(|found| !found.allow);
-            return Claim { recognised: recognised.map(|r| Recognised { host: Some(host), ..r }), ..Claim::default() };
+            return Claim {
+                recognised: recognised.map(|r| Recognised { host: Some(host), ..r }),
+                ..Claim::default()
+            };
         }
         let recognised = self.names.recognise(host, stated.signal, self.shown);
         let essential = recognised.is_some_and(|found| self.names.policy.is_essential(found.service));
@@ -311,9 +318,11 @@ impl<'a> Case<'a> {
     fn resolved(&self, sinkhole: Option<Recognised<'a>>) -> Resolved<'a> {
         let mut resolved = Resolved::default();
         let inferred = |found: Recognised<'a>| Recognised { certainty: Certainty::Inferred, ..found };
-        let answers = self.facts.names.iter().map(|name| {
-            self.names.recognise(name, Signal::DnsAnswer, self.shown).map(inferred)
-        });
+        let answers = self
+            .facts
+            .names
+            .iter()
+            .map(|name| self.names.recognise(name, Signal::DnsAnswer, self.shown).map(inferred));
         for found in self.facts.sinkhole.map(|_| sinkhole).into_iter().chain(answers) {
             match found {
                 Some(found) if !found.allow => resolved.denied = resolved.denied.or(Some(found)),

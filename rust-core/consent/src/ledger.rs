@@ -123,7 +123,8 @@ impl SigningKey {
     /// # Errors
     /// The system gave no random numbers.
     pub fn generate() -> Result<(Self, Vec<u8>), KeyError> {
-        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
+        let document =
+            Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
         let key = Self::from_pkcs8(document.as_ref())?;
         Ok((key, document.as_ref().to_vec()))
     }
@@ -273,7 +274,11 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the ledger breaks. Its consents then count as not given.
-    pub fn open(key: SigningKey, entries: &[Entry], head: Option<&Head>) -> Result<(Self, Vec<Change>), Broken> {
+    pub fn open(
+        key: SigningKey,
+        entries: &[Entry],
+        head: Option<&Head>,
+    ) -> Result<(Self, Vec<Change>), Broken> {
         let Some(head) = head else {
             return if entries.is_empty() { Ok((Self::new(key), Vec::new())) } else { Err(Broken::NoHead) };
         };

@@ -21,7 +21,8 @@ pub fn path_template(path_and_query: &str) -> String {
         Some((path, query)) => (path, Some(query)),
         None => (without_fragment, None),
     };
-    let mut parts: Vec<&str> = path.split('/').take(MOST_PARTS).map(|s| if is_word(s) { s } else { VALUE }).collect();
+    let mut parts: Vec<&str> =
+        path.split('/').take(MOST_PARTS).map(|s| if is_word(s) { s } else { VALUE }).collect();
     if path.split('/').nth(MOST_PARTS).is_some() {
         parts.push(VALUE);
     }
@@ -97,8 +98,14 @@ mod tests {
     #[test]
     fn replaces_values() {
         for (path, template) in [
-            ("/pass/activate/dev/l6IQUjLsyHVvA6Ap/activating?imsi=vJ8H9jlWWHulkqhm", "/pass/activate/dev/*/activating?imsi=*"),
-            ("/203107/sign_d?host=app.chat.xiaomi.net&sdk=&bssid=02:00:00:00:00:00", "/*/sign_d?host=*&sdk=*&bssid=*"),
+            (
+                "/pass/activate/dev/l6IQUjLsyHVvA6Ap/activating?imsi=vJ8H9jlWWHulkqhm",
+                "/pass/activate/dev/*/activating?imsi=*",
+            ),
+            (
+                "/203107/sign_d?host=app.chat.xiaomi.net&sdk=&bssid=02:00:00:00:00:00",
+                "/*/sign_d?host=*&sdk=*&bssid=*",
+            ),
             ("/d/490154203237518", "/d/*"),
             ("/d/0eaed834a1e6f4b2bf0c024e0013dea1", "/d/*"),
             ("/d/MyYmw34mJNlqgoLv", "/d/*"),

@@ -96,7 +96,8 @@ impl Policy {
 impl Choice {
     /// The grant to the app. Packages under one user id cannot be told apart, so each needs one; the first is named.
     fn grant_for(&self, packages: &[String]) -> Option<&Arc<Grant>> {
-        let grant_of = |package: &String| self.for_app.iter().find(|(app, _)| app == package).map(|(_, grant)| grant);
+        let grant_of =
+            |package: &String| self.for_app.iter().find(|(app, _)| app == package).map(|(_, grant)| grant);
         let first = grant_of(packages.first()?)?;
         packages.iter().all(|package| grant_of(package).is_some()).then_some(first)
     }

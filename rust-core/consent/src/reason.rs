@@ -12,7 +12,8 @@ impl Verdict {
             Rule::RulesOff => "the rules are switched off".to_owned(),
             Rule::Unmatched => "nothing in the catalogue matches".to_owned(),
             Rule::MixedNames => {
-                "DNS gave this address for names with and without consent; what the flow says first decides".to_owned()
+                "DNS gave this address for names with and without consent; what the flow says first decides"
+                    .to_owned()
             }
             Rule::UnmappedSinkhole => "an address that was kept for a name, but stands for none".to_owned(),
             Rule::Strict => {
@@ -28,15 +29,18 @@ impl Verdict {
         let of = |what: &str| host.map_or_else(|| what.to_owned(), |host| format!("{what} {host}"));
         match self.signal {
             None => "no signal".to_owned(),
-            Some(Signal::DnsQuestion) => host.map_or_else(|| "DNS question".to_owned(), |h| format!("DNS question for {h}")),
+            Some(Signal::DnsQuestion) => {
+                host.map_or_else(|| "DNS question".to_owned(), |h| format!("DNS question for {h}"))
+            }
             Some(Signal::TlsSni) => of("TLS server name"),
             Some(Signal::QuicSni) => of("QUIC server name"),
             Some(Signal::HttpHost) => {
                 host.map_or_else(|| "HTTP request".to_owned(), |h| format!("HTTP request to {h}"))
             }
-            Some(Signal::DnsAnswer) => {
-                host.map_or_else(|| "address learnt from DNS".to_owned(), |h| format!("address that DNS gave for {h}"))
-            }
+            Some(Signal::DnsAnswer) => host.map_or_else(
+                || "address learnt from DNS".to_owned(),
+                |h| format!("address that DNS gave for {h}"),
+            ),
             Some(Signal::Signature) => "first bytes of a protocol of its own".to_owned(),
             Some(Signal::Address) => "address that apps carry in their code".to_owned(),
             Some(Signal::App) => host.map_or_else(

@@ -15,7 +15,9 @@
 //! That the holder of the key vouched for these consent changes, in this order, none missing between the first and the
 //! last, at the time of export. Not that the phone's clock was right, and not that there was no other ledger: the owner of
 //! a phone can put an older state back or begin anew, which shows only against a receipt exported before.
-use crate::ledger::{Broken, Digest, Entry, Fingerprint, Head, Ledger, PublicKey, Signature, verify as verify_ledger};
+use crate::ledger::{
+    Broken, Digest, Entry, Fingerprint, Head, Ledger, PublicKey, Signature, verify as verify_ledger,
+};
 use crate::{Change, ChangeKind, End, Scope, Via, rfc3339};
 use consentry_catalogue::Catalogue;
 use serde::{Deserialize, Serialize};
@@ -151,7 +153,9 @@ pub enum ReceiptError {
     #[error("not a receipts file: {0}")]
     Unreadable(#[from] serde_json::Error),
     /// A receipts file of another version.
-    #[error("receipts of format '{format}', version {version}: this program reads {FORMAT}, version {VERSION}")]
+    #[error(
+        "receipts of format '{format}', version {version}: this program reads {FORMAT}, version {VERSION}"
+    )]
     OtherFormat {
         /// What the file says.
         format: String,
@@ -202,7 +206,8 @@ pub fn export(
     let head = ledger.head();
     let changes = verify_ledger(&entries, &head)?;
     let key = ledger.key().public();
-    let records = events(&changes).into_iter().map(|(id, events)| record(catalogue, &entries, id, events)).collect();
+    let records =
+        events(&changes).into_iter().map(|(id, events)| record(catalogue, &entries, id, events)).collect();
     let receipts = Receipts {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -226,7 +231,9 @@ pub fn verify(text: &str, trusted: Option<&Fingerprint>) -> Result<Verified, Rec
     check_format(text)?;
     let File { receipts, signature } = serde_json::from_str(text)?;
     let found = receipts.key.fingerprint();
-    if let Some(expected) = trusted.copied().or(Some(receipts.fingerprint)).filter(|expected| *expected != found) {
+    if let Some(expected) =
+        trusted.copied().or(Some(receipts.fingerprint)).filter(|expected| *expected != found)
+    {
         return Err(ReceiptError::OtherKey { found, expected });
     }
     if receipts.ledger.head.key != receipts.key {
@@ -259,7 +266,11 @@ fn check_format(text: &str) -> Result<(), ReceiptError> {
         version: u32,
     }
     let Outer { receipts: Inner { format, version } } = serde_json::from_str(text)?;
-    if format == FORMAT && version == VERSION { Ok(()) } else { Err(ReceiptError::OtherFormat { format, version }) }
+    if format == FORMAT && version == VERSION {
+        Ok(())
+    } else {
+        Err(ReceiptError::OtherFormat { format, version })
+    }
 }
 
 /// What happened to each service, by id. Strict mode is no consent to a service: only the ledger tells of it.

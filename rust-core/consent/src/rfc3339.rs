@@ -24,13 +24,16 @@ pub fn format(time_ms: i64) -> String {
 /// dropped); `None` for anything else.
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.strip_suffix('Z')?;
-    let (text, fraction) = text.split_once('.').map_or((text, None), |(text, fraction)| (text, Some(fraction)));
+    let (text, fraction) =
+        text.split_once('.').map_or((text, None), |(text, fraction)| (text, Some(fraction)));
     let bytes = text.as_bytes();
     if bytes.len() != 19 || [4, 7, 10, 13, 16].map(|place| bytes[place]) != *b"--T::" {
         return None;
     }
     let number = |from: usize, to: usize| {
-        bytes[from..to].iter().try_fold(0, |sum: i64, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+        bytes[from..to]
+            .iter()
+            .try_fold(0, |sum: i64, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
     };
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);

@@ -1,7 +1,8 @@
 //! Grants, their ends, and what may be asked for.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod phone;
 
-use consentry_consent::{Clock, ConsentError, Consents, End, Policy, Scope, Term, TermError, Via};
+use consentry_consent::{Change, Clock, ConsentError, Consents, End, Policy, Scope, Term, TermError, Via};
 use phone::*;
 use std::time::Duration;
 
@@ -63,14 +64,14 @@ fn a_bounded_grant_ends_at_the_earlier_of_both_clocks() {
     // The wall clock was set forward, or stands still.
     assert!(!counts_at(&consents, &Clock { wall_ms: now().wall_ms + length, ..now() }));
     assert!(!counts_at(&consents, &Clock { boot_ms: now().boot_ms + 900_000, ..now() }));
-    assert_eq!(consents.next_expiry(&later(60_000)), Some(Duration::from_secs(14 * 60)));
+    assert_eq!(consents.next_expiry(&later(60_000)), Some(Duration::from_mins(14)));
     let drifted = Clock { boot_ms: now().boot_ms + 600_000, ..now() };
-    assert_eq!(consents.next_expiry(&drifted), Some(Duration::from_secs(5 * 60)));
+    assert_eq!(consents.next_expiry(&drifted), Some(Duration::from_mins(5)));
 }
 
 #[test]
 fn a_clock_before_its_start_ends_a_bounded_grant() {
-    for term in [Term::For(Duration::from_secs(900)), Term::UntilRestart] {
+    for term in [Term::For(Duration::from_mins(15)), Term::UntilRestart] {
         let consents = granted_for(term);
         assert!(!counts_at(&consents, &Clock { boot_ms: now().boot_ms - 1, ..now() }), "{term:?}");
     }
@@ -89,7 +90,7 @@ fn a_restart_ends_what_lasts_until_then_and_leaves_the_wall_clock_to_the_rest() 
     assert!(!counts_at(&until_restart, &after(60_000)));
     let bounded = granted_for("15m".parse().unwrap());
     assert!(counts_at(&bounded, &after(60_000)));
-    assert_eq!(bounded.next_expiry(&after(60_000)), Some(Duration::from_secs(14 * 60)));
+    assert_eq!(bounded.next_expiry(&after(60_000)), Some(Duration::from_mins(14)));
     assert!(!counts_at(&bounded, &after(900_000)));
     assert!(!counts_at(&bounded, &after(-1)));
 }
@@ -98,7 +99,7 @@ fn a_restart_ends_what_lasts_until_then_and_leaves_the_wall_clock_to_the_rest() 
 fn an_ended_grant_is_recorded_and_gone() {
     let mut consents = granted_for("6s".parse().unwrap());
     let changes = consents.expired(&later(6000));
-    assert_eq!(changes.iter().map(|change| change.name()).collect::<Vec<_>>(), ["expire"]);
+    assert_eq!(changes.iter().map(Change::name).collect::<Vec<_>>(), ["expire"]);
     assert_eq!(changes[0].via, Via::Clock);
     consents.apply(&changes[0]);
     assert_eq!(consents, Consents::new());
@@ -116,7 +117,9 @@ fn a_new_grant_replaces_the_old_one() {
 #[test]
 fn unknown_services_are_named_with_the_nearest() {
     let ask = |id: &str| {
-        Consents::new().grant(catalogue(), id, Scope::AllApps, Term::Forever, Via::Command, &now()).unwrap_err()
+        Consents::new()
+            .grant(catalogue(), id, Scope::AllApps, Term::Forever, Via::Command, &now())
+            .unwrap_err()
     };
     for (asked, meant) in [
         ("xiaomi.pusch", PUSH),
@@ -176,9 +179,12 @@ fn revoking_for_all_ends_the_grants_of_single_apps_too() {
 fn an_essential_service_switched_on_for_a_while_goes_off_again() {
     let mut consents = Consents::new();
     revoke(&mut consents, "google.time");
-    let on = consents.grant(catalogue(), "google.time", Scope::AllApps, "15m".parse().unwrap(), Via::Tile, &now());
+    let on =
+        consents.grant(catalogue(), "google.time", Scope::AllApps, "15m".parse().unwrap(), Via::Tile, &now());
     consents.apply(&on.unwrap());
-    let ask = |clock: &Clock| flow().tls("time.android.com").judge(&Policy::new(catalogue(), &consents, clock)).allow;
+    let ask = |clock: &Clock| {
+        flow().tls("time.android.com").judge(&Policy::new(catalogue(), &consents, clock)).allow
+    };
     assert!(ask(&later(60_000)));
     assert!(!ask(&later(900_000)));
 }
@@ -196,6 +202,6 @@ fn changes_keep_their_form_on_disk() {
     let granted = grant(&mut consents, PUSH, Scope::App(ORDINARY.into()));
     for change in [change, strict, granted] {
         let text = serde_json::to_string(&change).unwrap();
-        assert_eq!(serde_json::from_str::<consentry_consent::Change>(&text).unwrap(), change, "{text}");
+        assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), change, "{text}");
     }
 }

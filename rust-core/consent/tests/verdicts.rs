@@ -1,4 +1,5 @@
 //! The rules, case by case, mostly as an app would try to get round them.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod phone;
 
 use consentry_catalogue::Certainty;
@@ -55,7 +56,12 @@ fn a_signature_wins_over_names() {
 #[test]
 fn spelling_does_not_matter() {
     let nothing = granted(&[]);
-    for host in ["api.account.xiaomi.com", "API.Account.XIAOMI.com", "api.account.xiaomi.com.", "Api.account.xiaomi.com."] {
+    for host in [
+        "api.account.xiaomi.com",
+        "API.Account.XIAOMI.com",
+        "api.account.xiaomi.com.",
+        "Api.account.xiaomi.com.",
+    ] {
         flow().tls(host).denied(&nothing, MESSAGING, Signal::TlsSni);
         flow().quic(host).denied(&nothing, MESSAGING, Signal::QuicSni);
         flow().http(host, LOOK_UP).denied(&nothing, MESSAGING, Signal::HttpHost);
@@ -174,7 +180,11 @@ fn mixed_names_wait_for_the_first_bytes() {
     mixed("shop.example.org").allowed(&nothing);
     mixed(ADS_HOST).denied(&nothing, "xiaomi.ads", Signal::TlsSni);
     flow().named(&["cdn.example.org", ADS_HOST]).denied(&nothing, "xiaomi.ads", Signal::DnsAnswer);
-    flow().named(&["cdn.example.org", ADS_HOST]).http("", ("GET", "/")).denied(&nothing, "xiaomi.ads", Signal::DnsAnswer);
+    flow().named(&["cdn.example.org", ADS_HOST]).http("", ("GET", "/")).denied(
+        &nothing,
+        "xiaomi.ads",
+        Signal::DnsAnswer,
+    );
 }
 
 #[test]
@@ -187,7 +197,11 @@ fn a_catalogued_app_is_believed_only_where_dns_agrees() {
     let push = granted(&[PUSH]);
     mixed(PUSH_HOST).denied(&push, "xiaomi.ads", Signal::DnsAnswer);
     // The same for a protocol of its own.
-    flow().of(CATALOGUED).named(&["cdn.example.org", ADS_HOST]).speaks(PUSH).denied(&push, "xiaomi.ads", Signal::DnsAnswer);
+    flow().of(CATALOGUED).named(&["cdn.example.org", ADS_HOST]).speaks(PUSH).denied(
+        &push,
+        "xiaomi.ads",
+        Signal::DnsAnswer,
+    );
     flow().of(CATALOGUED).named(&[PUSH_HOST, ADS_HOST]).speaks(PUSH).allowed(&push);
 }
 
@@ -268,7 +282,9 @@ fn a_dedicated_app_reaches_only_what_is_listed() {
 #[test]
 fn shared_and_unknown_owners_are_judged_by_the_other_signals() {
     let nothing = granted(&[]);
-    for owner in [Owner::Unknown, Owner::Shared { uid: 1000 }, Owner::App { uid: 10_001, packages: Vec::new() }] {
+    for owner in
+        [Owner::Unknown, Owner::Shared { uid: 1000 }, Owner::App { uid: 10_001, packages: Vec::new() }]
+    {
         flow().owner(owner.clone()).tls("example.org").allowed(&nothing);
         flow().owner(owner.clone()).syn().allowed(&nothing);
         flow().owner(owner).tls(ADS_HOST).denied(&nothing, "xiaomi.ads", Signal::TlsSni);
