@@ -12,6 +12,7 @@
 //! * [`capture`] reads recorded traffic.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::doc_markdown, reason = "names of protocols and messages, such as ClientHello, are words here")]
 
 pub mod capture;
 mod cursor;
@@ -21,9 +22,9 @@ pub mod http1;
 pub mod http_dns;
 pub mod identifiers;
 pub mod mi_push;
-mod percent;
 pub mod quic;
 pub mod tls;
+mod urlencoded;
 
 /// What an incremental reader knows after the bytes it has been fed so far.
 ///

@@ -108,9 +108,10 @@ impl Name {
                     continue;
                 }
                 b'\\' => {
-                    let value = bytes.by_ref().take(3).fold(0_u8, |v, d| {
-                        v.wrapping_mul(10).wrapping_add(d.wrapping_sub(b'0'))
-                    });
+                    let value = bytes
+                        .by_ref()
+                        .take(3)
+                        .fold(0_u8, |v, d| v.wrapping_mul(10).wrapping_add(d.wrapping_sub(b'0')));
                     out.push(value);
                 }
                 other => out.push(other),

@@ -54,7 +54,9 @@ pub fn parse(bytes: &[u8]) -> Result<Message, DnsError> {
         question_bytes: Vec::new(),
     };
     let mut at = read_questions(bytes, questions, &mut message)?;
-    for section in [(Section::Answer, answers), (Section::Authority, authority), (Section::Additional, additional)] {
+    for section in
+        [(Section::Answer, answers), (Section::Authority, authority), (Section::Additional, additional)]
+    {
         for _ in 0..section.1 {
             match read_record(bytes, at, section.0, &mut message) {
                 Ok(after) => at = after,

@@ -8,7 +8,7 @@ fn name(text: &str) -> Name {
 /// A message from a header's six numbers and the bytes behind it.
 fn message(header: [u16; 6], rest: &[&[u8]]) -> Vec<u8> {
     let mut bytes: Vec<u8> = header.iter().flat_map(|n| n.to_be_bytes()).collect();
-    rest.iter().for_each(|part| bytes.extend(*part));
+    bytes.extend(rest.concat());
     bytes
 }
 
@@ -28,8 +28,13 @@ fn a_query_is_read_with_its_name_in_lower_case() {
 #[test]
 fn a_reply_repeats_the_spelling_of_the_question() {
     let query = parse(&message([7, 0x0100, 1, 0, 0, 0], &[QUESTION])).unwrap();
-    let answer =
-        Record { name: name("api.account.xiaomi.com"), rtype: A, class: IN, ttl: 5, data: Data::A([198, 18, 0, 1].into()) };
+    let answer = Record {
+        name: name("api.account.xiaomi.com"),
+        rtype: A,
+        class: IN,
+        ttl: 5,
+        data: Data::A([198, 18, 0, 1].into()),
+    };
     let bytes = reply(&query, NOERROR, std::slice::from_ref(&answer));
     let address = b"\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\xC6\x12\x00\x01";
     assert_eq!(bytes, message([7, 0x8180, 1, 1, 0, 0], &[QUESTION, address]));
@@ -54,7 +59,8 @@ fn edns_is_answered_with_edns_and_absence_with_absence() {
 fn a_chain_of_aliases_is_read_through_compression() {
     // Both names end in the question's `xiaomi.com`, 24 bytes into the message.
     let alias = b"\xC0\x0C\x00\x05\x00\x01\x00\x00\x00\x3C\x00\x06\x03edg\xC0\x18";
-    let address = b"\x03edg\xC0\x18\x00\x1C\x00\x01\x00\x00\x00\x3C\x00\x10\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x07";
+    let address =
+        b"\x03edg\xC0\x18\x00\x1C\x00\x01\x00\x00\x00\x3C\x00\x10\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x07";
     let read = parse(&message([1, 0x8180, 1, 2, 0, 0], &[QUESTION, alias, address])).unwrap();
     assert_eq!(read.answers[0].data, Data::Cname(name("edg.xiaomi.com")));
     assert_eq!(read.answers[1].name, name("edg.xiaomi.com"));
@@ -97,7 +103,10 @@ fn broken_messages_are_refused_by_cause() {
     assert_eq!(cut(b"\xC0\x0C\x00\x01\x00\x01"), Err(DnsError::BadPointer), "a pointer to itself");
     assert_eq!(cut(b"\x01a\xC0\x0C\x00\x01\x00\x01"), Err(DnsError::BadPointer), "a loop");
     assert_eq!(cut(b"\x41a\x00\x00\x01\x00\x01"), Err(DnsError::BadLabel));
-    assert_eq!(cut(&b"\x3F".iter().chain(&[b'a'; 63]).copied().collect::<Vec<_>>().repeat(4)), Err(DnsError::NameTooLong));
+    assert_eq!(
+        cut(&b"\x3F".iter().chain(&[b'a'; 63]).copied().collect::<Vec<_>>().repeat(4)),
+        Err(DnsError::NameTooLong)
+    );
     assert_eq!(parse(&message([1, 0, 65, 0, 0, 0], &[])), Err(DnsError::TooManyQuestions));
     assert_eq!(parse(&message([1, 0x8000, 0, 400, 100, 13], &[])), Err(DnsError::TooManyRecords));
     let short_a = b"\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x3C\x00\x03\xC0\x00\x02";
@@ -158,7 +167,14 @@ fn reverse_look_ups_give_their_address() {
     assert_eq!(reverse_address(&name("211.141.13.111.in-addr.arpa")), Some([111, 13, 141, 211].into()));
     let v6 = format!("1.{}8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(23));
     assert_eq!(reverse_address(&name(&v6)), Some("2001:db8::1".parse().unwrap()));
-    for other in ["141.13.111.in-addr.arpa", "1.2.3.4.5.in-addr.arpa", "256.1.1.1.in-addr.arpa", "1.2.3.4.example", "in-addr.arpa", "1.ip6.arpa"] {
+    for other in [
+        "141.13.111.in-addr.arpa",
+        "1.2.3.4.5.in-addr.arpa",
+        "256.1.1.1.in-addr.arpa",
+        "1.2.3.4.example",
+        "in-addr.arpa",
+        "1.ip6.arpa",
+    ] {
         assert_eq!(reverse_address(&name(other)), None, "{other}");
     }
 }
@@ -166,7 +182,13 @@ fn reverse_look_ups_give_their_address() {
 #[test]
 fn a_reply_never_outgrows_a_message() {
     let query = parse(&query(1, &name("a.example"), A)).unwrap();
-    let record = Record { name: name(&"long-label.".repeat(20)), rtype: A, class: IN, ttl: 1, data: Data::A([1; 4].into()) };
+    let record = Record {
+        name: name(&"long-label.".repeat(20)),
+        rtype: A,
+        class: IN,
+        ttl: 1,
+        data: Data::A([1; 4].into()),
+    };
     let bytes = reply(&query, NOERROR, &vec![record; 2000]);
     assert!(bytes.len() <= 65_535);
     assert_eq!(bytes[2] & 0x02, 0x02, "TC is set");
@@ -182,8 +204,10 @@ fn the_id_is_replaced_in_place() {
 
 fn any_name() -> impl Strategy<Value = Name> {
     prop::collection::vec(prop::collection::vec(any::<u8>(), 1..12), 0..6).prop_map(|labels| {
-        let text: Vec<String> =
-            labels.iter().map(|label| label.iter().map(|b| format!("\\{b:03}")).collect()).collect();
+        let text: Vec<String> = labels
+            .iter()
+            .map(|label| label.iter().map(|b| format!("\\{b:03}")).collect::<Vec<_>>().concat())
+            .collect();
         text.join(".").parse().unwrap()
     })
 }
@@ -194,14 +218,26 @@ fn any_record() -> impl Strategy<Value = Record> {
         any::<Ipv6Addr>().prop_map(|a| (AAAA, Data::Aaaa(a))),
         any_name().prop_map(|n| (CNAME, Data::Cname(n))),
         any_name().prop_map(|n| (PTR, Data::Ptr(n))),
-        (any::<u16>(), any_name(), prop::collection::vec(any::<Ipv4Addr>(), 0..3), prop::collection::vec(any::<Ipv6Addr>(), 0..3))
+        (
+            any::<u16>(),
+            any_name(),
+            prop::collection::vec(any::<Ipv4Addr>(), 0..3),
+            prop::collection::vec(any::<Ipv6Addr>(), 0..3)
+        )
             .prop_map(|(priority, target, v4, v6)| {
-                let hints = v4.into_iter().map(IpAddr::from).chain(v6.into_iter().map(IpAddr::from)).collect();
+                let hints =
+                    v4.into_iter().map(IpAddr::from).chain(v6.into_iter().map(IpAddr::from)).collect();
                 (HTTPS, Data::Service { priority, target, hints, ech: false })
             }),
         Just((TXT, Data::Other)),
     ];
-    (any_name(), any::<u32>(), data).prop_map(|(name, ttl, (rtype, data))| Record { name, rtype, class: IN, ttl, data })
+    (any_name(), any::<u32>(), data).prop_map(|(name, ttl, (rtype, data))| Record {
+        name,
+        rtype,
+        class: IN,
+        ttl,
+        data,
+    })
 }
 
 proptest! {

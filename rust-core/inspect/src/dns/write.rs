@@ -27,7 +27,9 @@ const RECURSION_AVAILABLE: u8 = 0x80;
 pub fn reply(query: &Message, rcode: u8, answers: &[Record]) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     out.extend(query.id.to_be_bytes());
-    out.push(RESPONSE | (query.opcode & 0xF) << 3 | u8::from(query.recursion_desired) * RECURSION_DESIRED);
+    out.push(
+        RESPONSE | ((query.opcode & 0xF) << 3) | if query.recursion_desired { RECURSION_DESIRED } else { 0 },
+    );
     out.push(RECURSION_AVAILABLE | rcode & 0xF);
     out.extend(u16_count(query.questions.len()));
     out.extend([0; 6]);

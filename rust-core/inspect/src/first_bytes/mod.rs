@@ -9,7 +9,8 @@ const MAX_METHOD: usize = 32;
 /// How an HTTP/2 client begins without TLS, up to where no HTTP/1 request can be meant (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 /// Methods whose request line needs no second look when a path follows (RFC 9110 §9.3, RFC 5789).
-const COMMON_METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+const COMMON_METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 /// What the first bytes of a client are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +157,8 @@ impl RequestLine {
             }
             None => (!is_token(byte) || self.line.len() > MAX_METHOD).then_some(Facts::Unknown),
             Some(method) if self.line.len() == method + 2 => {
-                let common = COMMON_METHODS.iter().any(|m| self.line[..method].eq_ignore_ascii_case(m.as_bytes()));
+                let common =
+                    COMMON_METHODS.iter().any(|m| self.line[..method].eq_ignore_ascii_case(m.as_bytes()));
                 (common && byte == b'/').then_some(Facts::Http)
             }
             Some(_) => (byte.is_ascii_control() && !matches!(byte, b'\r' | b'\t')).then_some(Facts::Unknown),
@@ -182,7 +184,7 @@ fn is_token(byte: u8) -> bool {
 /// Tells a SOCKS greeting (RFC 1928 §3; SOCKS 4 by its own note) from bytes that merely begin like one.
 fn socks(bytes: &[u8]) -> Option<Facts> {
     let fits = match *bytes {
-        [5] | [4] => return None,
+        [4 | 5] => return None,
         [5, count, ref methods @ ..] => {
             // Methods: 0 to 9 are assigned, 128 to 254 private, 255 means refusal.
             let known = |method: &u8| *method <= 9 || (128..255).contains(method);

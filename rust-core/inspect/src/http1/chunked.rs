@@ -15,11 +15,20 @@ pub(super) struct Chunked {
 
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    Size { digits: u8, size: u64 },
+    Size {
+        digits: u8,
+        size: u64,
+    },
     /// Behind the size, in blanks or extensions.
-    Extension { size: u64 },
-    SizeLf { size: u64 },
-    Data { left: u64 },
+    Extension {
+        size: u64,
+    },
+    SizeLf {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataCr,
     DataLf,
     /// At the start of a trailer line, or of the empty line that ends the body.
@@ -64,26 +73,54 @@ impl Chunked {
     }
 }
 
+/// The contents of a chunked body, as far as its framing is sound.
+pub(crate) fn content(framed: &[u8]) -> Vec<u8> {
+    let mut chunked = Chunked::default();
+    let mut content = Vec::new();
+    let mut rest = framed;
+    while let Some(&byte) = rest.first() {
+        let step = match chunked.place {
+            Place::Data { left } => usize::try_from(left).unwrap_or(usize::MAX).min(rest.len()),
+            _ => 1,
+        };
+        let (covered, rest_after) = rest.split_at(step);
+        match chunked.place {
+            Place::Data { .. } => content.extend(covered),
+            place if place.after(byte).is_none() => break,
+            _ => {}
+        }
+        match chunked.advance(covered) {
+            Ok((_, false)) => rest = rest_after,
+            _ => break,
+        }
+    }
+    content
+}
+
 impl Place {
     /// The place behind `byte`; `None` if the byte may not stand here.
     fn after(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Size { digits, size }, _) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16)?;
-                (digits < MAX_SIZE_DIGITS).then_some(Self::Size { digits: digits + 1, size: size << 4 | u64::from(digit) })
+                (digits < MAX_SIZE_DIGITS)
+                    .then_some(Self::Size { digits: digits + 1, size: size << 4 | u64::from(digit) })
             }
             (Self::Size { digits: 1.., size }, b';' | b' ' | b'\t') => Some(Self::Extension { size }),
-            (Self::Size { digits: 1.., size } | Self::Extension { size }, b'\r') => Some(Self::SizeLf { size }),
+            (Self::Size { digits: 1.., size } | Self::Extension { size }, b'\r') => {
+                Some(Self::SizeLf { size })
+            }
             (Self::Extension { size }, _) if is_text(byte) => Some(Self::Extension { size }),
-            (Self::SizeLf { size: 0 }, b'\n') => Some(Self::TrailerStart),
+            (Self::SizeLf { size: 0 } | Self::TrailerLf, b'\n') => Some(Self::TrailerStart),
             (Self::SizeLf { size }, b'\n') => Some(Self::Data { left: size }),
             (Self::DataCr, b'\r') => Some(Self::DataLf),
             (Self::DataLf, b'\n') => Some(Self::Size { digits: 0, size: 0 }),
             (Self::TrailerStart, b'\r') => Some(Self::LastLf),
-            (Self::TrailerStart, _) if is_text(byte) && !matches!(byte, b' ' | b'\t' | b':') => Some(Self::Trailer),
+            (Self::TrailerStart, _) if is_text(byte) && !matches!(byte, b' ' | b'\t' | b':') => {
+                Some(Self::Trailer)
+            }
             (Self::Trailer, b'\r') => Some(Self::TrailerLf),
             (Self::Trailer, _) if is_text(byte) => Some(Self::Trailer),
-            (Self::TrailerLf, b'\n') => Some(Self::TrailerStart),
             (Self::LastLf, b'\n') => Some(Self::Finished),
             _ => None,
         }

@@ -30,7 +30,10 @@ pub struct Request {
 impl Request {
     /// The values of all headers of this name, in any case, in order.
     pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
     }
 }
 
@@ -135,7 +138,11 @@ impl Authority {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (address, port) = rest.split_once(']').ok_or(FramingError::BadHost)?;
             let address: std::net::Ipv6Addr = address.parse().map_err(|_| FramingError::BadHost)?;
-            let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(FramingError::BadHost)?) };
+            let port = if port.is_empty() {
+                None
+            } else {
+                Some(port.strip_prefix(':').ok_or(FramingError::BadHost)?)
+            };
             (address.to_string(), port)
         } else {
             let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
@@ -172,7 +179,11 @@ fn body_framing(request: &Request, version: u8) -> Result<BodyFraming, FramingEr
     let Some(encoding) = encodings.next() else {
         let length = length.unwrap_or(0);
         // A CONNECT request has no body (RFC 9110 §9.3.6): servers would differ on whose bytes these are.
-        return if request.connect && length != 0 { Err(FramingError::BadLength) } else { Ok(BodyFraming::Length(length)) };
+        return if request.connect && length != 0 {
+            Err(FramingError::BadLength)
+        } else {
+            Ok(BodyFraming::Length(length))
+        };
     };
     let single_chunked = encoding.eq_ignore_ascii_case(b"chunked") && encodings.next().is_none();
     if single_chunked && length.is_none() && version >= 1 && !request.connect {

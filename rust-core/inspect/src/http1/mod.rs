@@ -20,6 +20,7 @@ mod chunked;
 mod framer;
 mod head;
 
+pub(crate) use chunked::content as chunked_content;
 pub use framer::{Piece, RequestFramer};
 pub use head::Request;
 

@@ -68,7 +68,9 @@ fn failure(stream: impl AsRef<[u8]>) -> Option<FramingError> {
 
 #[test]
 fn a_plain_request_is_read() {
-    let read = request("GET /pass/user@id?type=MXPH HTTP/1.1\r\nHOST: API.Account.Xiaomi.COM.:80\r\nX-A:  b \r\n\r\n");
+    let read = request(
+        "GET /pass/user@id?type=MXPH HTTP/1.1\r\nHOST: API.Account.Xiaomi.COM.:80\r\nX-A:  b \r\n\r\n",
+    );
     assert_eq!((read.method.as_str(), read.path.as_str()), ("GET", "/pass/user@id?type=MXPH"));
     assert_eq!((read.host.as_deref(), read.port), (Some("api.account.xiaomi.com"), Some(80)));
     assert_eq!(read.headers[1], ("X-A".into(), b"b".to_vec()));
@@ -82,12 +84,18 @@ fn every_form_of_target_gives_host_and_path() {
         let read = request(format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         (read.host.unwrap(), read.port, read.path)
     };
-    assert_eq!(read("GET http://A.example:81/x?y", "a.example"), ("a.example".into(), Some(81), "/x?y".into()));
+    assert_eq!(
+        read("GET http://A.example:81/x?y", "a.example"),
+        ("a.example".into(), Some(81), "/x?y".into())
+    );
     assert_eq!(read("GET HTTP://a.example?y", "a.example"), ("a.example".into(), None, "/?y".into()));
     assert_eq!(read("GET http://a.example", "a.example:80"), ("a.example".into(), None, "/".into()));
     assert_eq!(read("OPTIONS *", "a.example:"), ("a.example".into(), None, "*".into()));
     assert_eq!(read("GET /", "[2001:DB8::1]:8080"), ("2001:db8::1".into(), Some(8080), "/".into()));
-    assert_eq!(read("CONNECT b.example:443", "proxy.example"), ("b.example".into(), Some(443), String::new()));
+    assert_eq!(
+        read("CONNECT b.example:443", "proxy.example"),
+        ("b.example".into(), Some(443), String::new())
+    );
     assert_eq!(request("GET / HTTP/1.0\r\n\r\n").host, None);
     assert_eq!(request("GET / HTTP/1.1\r\nHost:\r\n\r\n").host, None);
 }
@@ -100,7 +108,16 @@ fn requests_that_name_two_hosts_are_refused() {
     assert_eq!(failure(disagreeing), Some(FramingError::AmbiguousHost));
     let repeated = "GET / HTTP/1.1\r\nHost: a.example\r\nhost: A.example\r\n\r\n";
     assert_eq!(request(repeated).host.as_deref(), Some("a.example"));
-    for host in ["a.example, b.example", "user@a.example", "a.example:99999", "a.example:+80", "[::1", "[::1]x", "a%2eexample", "."] {
+    for host in [
+        "a.example, b.example",
+        "user@a.example",
+        "a.example:99999",
+        "a.example:+80",
+        "[::1",
+        "[::1]x",
+        "a%2eexample",
+        ".",
+    ] {
         let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(failure(&head), Some(FramingError::BadHost), "{host}");
     }
@@ -109,8 +126,14 @@ fn requests_that_name_two_hosts_are_refused() {
 
 #[test]
 fn odd_targets_are_refused() {
-    for line in ["GET example.com/", "GET *", "GET ftp://a.example/", "CONNECT a.example", "CONNECT /", "GET a"] {
-        assert_eq!(failure(format!("{line} HTTP/1.1\r\nHost: a.example\r\n\r\n")), Some(FramingError::BadTarget), "{line}");
+    for line in
+        ["GET example.com/", "GET *", "GET ftp://a.example/", "CONNECT a.example", "CONNECT /", "GET a"]
+    {
+        assert_eq!(
+            failure(format!("{line} HTTP/1.1\r\nHost: a.example\r\n\r\n")),
+            Some(FramingError::BadTarget),
+            "{line}"
+        );
     }
 }
 
@@ -122,12 +145,22 @@ fn pipelined_requests_with_bodies_are_cut_apart() {
     let chunks = "5;ext=\"a b\"\r\nhello\r\n0A ; x\r\n0123456789\r\n00\r\nTrailer: 1\r\nAnother:\r\n\r\n";
     let stream = [first, "hello", second, third, chunks, second].concat();
     let cuts = cut(&stream);
-    let [Cut::Head(a, raw), Cut::Body(body), Cut::Head(b, _), Cut::Head(c, _), Cut::Body(chunked), Cut::Head(d, _)] = &cuts[..]
+    let [
+        Cut::Head(a, raw),
+        Cut::Body(body),
+        Cut::Head(b, _),
+        Cut::Head(c, _),
+        Cut::Body(chunked),
+        Cut::Head(d, _),
+    ] = &cuts[..]
     else {
         panic!("{cuts:?}")
     };
     assert_eq!([&a.path, &b.path, &c.path, &d.path], ["/1", "/2", "/3", "/2"]);
-    assert_eq!((raw.as_slice(), body.as_slice(), chunked.as_slice()), (first.as_bytes(), &b"hello"[..], chunks.as_bytes()));
+    assert_eq!(
+        (raw.as_slice(), body.as_slice(), chunked.as_slice()),
+        (first.as_bytes(), &b"hello"[..], chunks.as_bytes())
+    );
     assert_eq!(a.head_len, first.len());
 }
 
@@ -161,7 +194,11 @@ fn ambiguous_lengths_are_refused() {
         ("Content-Length:", BadLength),
         ("Content-Length: 99999999999999999999", BadLength),
     ] {
-        assert_eq!(failure(format!("POST / HTTP/1.1\r\nHost: a.example\r\n{headers}\r\n\r\n")), Some(error), "{headers}");
+        assert_eq!(
+            failure(format!("POST / HTTP/1.1\r\nHost: a.example\r\n{headers}\r\n\r\n")),
+            Some(error),
+            "{headers}"
+        );
     }
     assert_eq!(failure("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), Some(AmbiguousLength));
     assert_eq!(failure("CONNECT a.example:1 HTTP/1.1\r\nContent-Length: 3\r\n\r\n"), Some(BadLength));
@@ -218,12 +255,17 @@ fn broken_chunk_framing_is_refused_and_what_was_sound_is_covered_before() {
 fn tunnels_and_upgrades_end_framing_behind_their_body() {
     let connect = "CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n";
     let cuts = cut([connect, "\x16\x03\x01"].concat());
-    assert!(matches!(&cuts[..], [Cut::Head(head, _), Cut::Opaque(rest)] if head.connect && rest == b"\x16\x03\x01"));
+    assert!(
+        matches!(&cuts[..], [Cut::Head(head, _), Cut::Opaque(rest)] if head.connect && rest == b"\x16\x03\x01")
+    );
 
     let upgrade = "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: H2C\r\nContent-Length: 2\r\n\r\n";
     let cuts = cut([upgrade, "hiPRI * HTTP/2.0"].concat());
     let [Cut::Head(head, _), Cut::Body(body), Cut::Opaque(rest)] = &cuts[..] else { panic!("{cuts:?}") };
-    assert_eq!((head.upgrade.as_deref(), body.as_slice(), rest.as_slice()), (Some("h2c"), &b"hi"[..], &b"PRI * HTTP/2.0"[..]));
+    assert_eq!(
+        (head.upgrade.as_deref(), body.as_slice(), rest.as_slice()),
+        (Some("h2c"), &b"hi"[..], &b"PRI * HTTP/2.0"[..])
+    );
 
     let old = "GET / HTTP/1.0\r\nUpgrade: websocket\r\n\r\n";
     assert_eq!(request(old).upgrade, None, "HTTP/1.0 knows no upgrade");
@@ -236,11 +278,13 @@ fn heads_are_bounded() {
         format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(total - fixed))
     };
     assert_eq!(request(exactly(MAX_HEAD)).head_len, MAX_HEAD);
+    assert_eq!(cut_pieces(exactly(MAX_HEAD).as_bytes().chunks(1)), cut(exactly(MAX_HEAD)), "byte by byte");
     assert_eq!(failure(exactly(MAX_HEAD + 1)), Some(FramingError::HeadTooLong));
     assert_eq!(failure("\r\n".repeat(MAX_HEAD)), Some(FramingError::HeadTooLong));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
     assert_eq!(failure(many), Some(FramingError::TooManyHeaders));
-    let long_extension = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "a".repeat(MAX_HEAD));
+    let long_extension =
+        format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;{}", "a".repeat(MAX_HEAD));
     assert_eq!(failure(long_extension), Some(FramingError::BadChunk));
 }
 

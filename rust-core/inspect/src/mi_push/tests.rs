@@ -20,7 +20,8 @@ fn blob(payload: &[u8]) -> Vec<u8> {
 
 fn payload(command: &[u8], body: &[u8]) -> Vec<u8> {
     let header = [&[0x08, 0][..], &field(3, b"xiaomi.com"), &field(5, command), &[0x48, 0]].concat();
-    let lengths = [&[0, 2][..], &(header.len() as u16).to_be_bytes(), &(body.len() as u32).to_be_bytes()].concat();
+    let lengths =
+        [&[0, 2][..], &(header.len() as u16).to_be_bytes(), &(body.len() as u32).to_be_bytes()].concat();
     [lengths, header, body.to_vec()].concat()
 }
 

@@ -1,7 +1,7 @@
 //! Putting CRYPTO frames back in order (RFC 9000 §19.6).
 
-use crate::tls::{ClientHello, HelloMessage, MAX_HELLO};
 use crate::Progress;
+use crate::tls::{ClientHello, HelloMessage, MAX_HELLO};
 
 /// Most bytes of the stream that are kept: the longest ClientHello and its header.
 const MAX_STREAM: usize = MAX_HELLO + 4;
@@ -21,7 +21,9 @@ impl CryptoStream {
     /// Takes the contents of one frame. [`Progress::Not`] if they lie too far out, contradict what came before, or
     /// are no ClientHello.
     pub(super) fn insert(&mut self, offset: u64, data: &[u8]) -> Progress<ClientHello> {
-        let Some(start) = usize::try_from(offset).ok().filter(|start| *start <= MAX_STREAM) else { return Progress::Not };
+        let Some(start) = usize::try_from(offset).ok().filter(|start| *start <= MAX_STREAM) else {
+            return Progress::Not;
+        };
         let end = start + data.len();
         if end > MAX_STREAM {
             return Progress::Not;

@@ -19,7 +19,8 @@ const SALT_1: [u8; 20] = *b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4
 /// RFC 9369 §3.3.1.
 const SALT_2: [u8; 20] = *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9";
 /// draft-ietf-quic-tls-29 §5.2; in use from draft 29 to draft 32.
-const SALT_DRAFT_29: [u8; 20] = *b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99";
+const SALT_DRAFT_29: [u8; 20] =
+    *b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99";
 
 impl Version {
     /// The version with this number on the wire, if its Initials can be read.
@@ -63,7 +64,8 @@ impl ClientKeys {
         let secret = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &secret);
         let key: [u8; 16] = expand_label(&secret, version.key_label);
         let header: [u8; 16] = expand_label(&secret, version.header_label);
-        let packet = aead::UnboundKey::new(&aead::AES_128_GCM, &key).expect("the key is as long as AES-128 wants it");
+        let packet =
+            aead::UnboundKey::new(&aead::AES_128_GCM, &key).expect("the key is as long as AES-128 wants it");
         Self {
             packet: aead::LessSafeKey::new(packet),
             iv: expand_label(&secret, version.iv_label),
@@ -74,7 +76,13 @@ impl ClientKeys {
 
     /// Takes the protection off a packet. Returns its number and its frames; `None` if it was not protected with
     /// these keys. `largest` is the largest packet number seen so far.
-    pub(super) fn open(&self, datagram: &[u8], start: usize, extent: Extent, largest: Option<u64>) -> Option<(u64, Vec<u8>)> {
+    pub(super) fn open(
+        &self,
+        datagram: &[u8],
+        start: usize,
+        extent: Extent,
+        largest: Option<u64>,
+    ) -> Option<(u64, Vec<u8>)> {
         let mut packet = datagram.get(start..start + extent.end)?.to_vec();
         let number_at = extent.number_at;
         // The sample starts where the packet number would end if it were four bytes long (RFC 9001 §5.4.2).

@@ -100,7 +100,11 @@ fn the_packet_of_rfc_9001_is_opened() {
     let packet = whole(VERSION_1);
     assert_eq!(packet.len(), 1200);
     // What the appendix prints: the protected header, the sample behind it, and the end with the packet's tag.
-    assert!(packet.starts_with(&hex("c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9b")));
+    assert!(
+        packet.starts_with(&hex(
+            "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9b"
+        ))
+    );
     assert!(packet.ends_with(&hex("e221af44860018ab0856972e194cd934")));
     assert_eq!(classify(&packet), Datagram::Initial { version: VERSION_1 });
     assert_eq!(InitialReader::new().push(&packet), example());
@@ -146,9 +150,18 @@ fn scrambled_frames_over_several_datagrams_are_put_in_order() {
     let first = [vec![1], crypto_frame(120, c), vec![0; 9], crypto_frame(0, a)].concat();
     let second = [hex("0200000000"), crypto_frame(40, b)].concat();
     let mut reader = InitialReader::new();
-    assert_eq!(reader.push(&Packet { frames: first, number: 0, number_length: 1, ..Packet::default() }.seal()), Progress::NeedMore);
+    assert_eq!(
+        reader.push(&Packet { frames: first, number: 0, number_length: 1, ..Packet::default() }.seal()),
+        Progress::NeedMore
+    );
     // The server's first answer gives the client another connection ID to address; the keys stay.
-    let later = Packet { frames: second, number: 1, number_length: 2, destination: b"another-id", ..Packet::default() };
+    let later = Packet {
+        frames: second,
+        number: 1,
+        number_length: 2,
+        destination: b"another-id",
+        ..Packet::default()
+    };
     assert_eq!(reader.push(&later.seal()), example());
     assert_eq!(reader.push(&later.seal()), Progress::Not, "a finished reader takes no more");
 }
@@ -156,8 +169,11 @@ fn scrambled_frames_over_several_datagrams_are_put_in_order() {
 #[test]
 fn coalesced_packets_are_all_read() {
     let first = Packet { frames: crypto_frame(100, &MESSAGE[100..]), ..Packet::default() }.seal();
-    let zero_rtt = [&[0xD0][..], &VERSION_1.to_be_bytes(), &[8], DESTINATION, &[0, 0x05, 1, 2, 3, 4, 5]].concat();
-    let last = Packet { frames: crypto_frame(0, &MESSAGE[..100]), number: 1, token: &[7; 300], ..Packet::default() }.seal();
+    let zero_rtt =
+        [&[0xD0][..], &VERSION_1.to_be_bytes(), &[8], DESTINATION, &[0, 0x05, 1, 2, 3, 4, 5]].concat();
+    let last =
+        Packet { frames: crypto_frame(0, &MESSAGE[..100]), number: 1, token: &[7; 300], ..Packet::default() }
+            .seal();
     let datagram = [first, zero_rtt.clone(), last, vec![0; 40]].concat();
     assert_eq!(InitialReader::new().push(&datagram), example());
 
@@ -175,19 +191,28 @@ fn a_retried_connection_and_a_changed_version_are_followed() {
     let mut reader = InitialReader::new();
     assert_eq!(reader.push(&before), Progress::NeedMore);
     let retried = [start, rest.clone()].concat();
-    let retried = Packet { frames: retried, number: 1, first_destination: b"retry-id", destination: b"retry-id", token: b"t", ..Packet::default() };
+    let retried = Packet {
+        frames: retried,
+        number: 1,
+        first_destination: b"retry-id",
+        destination: b"retry-id",
+        token: b"t",
+        ..Packet::default()
+    };
     assert_eq!(reader.push(&retried.seal()), example());
 
     let mut reader = InitialReader::new();
     assert_eq!(reader.push(&before), Progress::NeedMore);
-    let changed = Packet { frames: rest, version: VERSION_2, number: 1, destination: b"new-id", ..Packet::default() };
+    let changed =
+        Packet { frames: rest, version: VERSION_2, number: 1, destination: b"new-id", ..Packet::default() };
     assert_eq!(reader.push(&changed.seal()), example());
 }
 
 #[test]
 fn packet_numbers_are_restored_from_their_low_bytes() {
     let mut reader = InitialReader::new();
-    let packet = |number, number_length, frames| Packet { number, number_length, frames, ..Packet::default() }.seal();
+    let packet =
+        |number, number_length, frames| Packet { number, number_length, frames, ..Packet::default() }.seal();
     assert_eq!(reader.push(&packet(0x1FE, 4, crypto_frame(0, &MESSAGE[..9]))), Progress::NeedMore);
     assert_eq!(reader.push(&packet(0x201, 1, crypto_frame(9, &MESSAGE[9..]))), example());
 }
@@ -203,7 +228,9 @@ fn packets_that_cannot_be_opened_are_passed_over() {
 
 #[test]
 fn what_breaks_the_rules_is_refused() {
-    let push = |frames: Vec<u8>| InitialReader::new().push(&Packet { frames: padded(frames, 40), ..Packet::default() }.seal());
+    let push = |frames: Vec<u8>| {
+        InitialReader::new().push(&Packet { frames: padded(frames, 40), ..Packet::default() }.seal())
+    };
     let contradicting = [crypto_frame(0, &MESSAGE[..9]), crypto_frame(5, b"other")].concat();
     assert_eq!(push(contradicting), Progress::Not);
     assert_eq!(push(crypto_frame(70_000, b"x")), Progress::Not, "too far out");

@@ -75,7 +75,11 @@ fn extensions<'a>(fields: &mut Cursor<'a>) -> Option<&'a [u8]> {
     let session_id = fields.vector8()?;
     let cipher_suites = fields.vector16()?;
     let compression_methods = fields.vector8()?;
-    if session_id.len() > 32 || cipher_suites.is_empty() || cipher_suites.len() % 2 != 0 || compression_methods.is_empty() {
+    if session_id.len() > 32
+        || cipher_suites.is_empty()
+        || cipher_suites.len() % 2 != 0
+        || compression_methods.is_empty()
+    {
         return None;
     }
     if fields.is_empty() { Some(&[]) } else { fields.vector16() }

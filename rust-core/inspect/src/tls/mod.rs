@@ -88,7 +88,8 @@ impl ClientHelloReader {
 
 /// The length that a record header promises, refusing as soon as a byte rules a ClientHello's record out.
 fn record_length(header: &[u8]) -> Progress<usize> {
-    if header.first().is_some_and(|kind| *kind != HANDSHAKE) || header.get(1).is_some_and(|major| *major != 3) {
+    if header.first().is_some_and(|kind| *kind != HANDSHAKE) || header.get(1).is_some_and(|major| *major != 3)
+    {
         return Progress::Not;
     }
     let Some(&[_, _, _, high, low]) = header.first_chunk() else { return Progress::NeedMore };

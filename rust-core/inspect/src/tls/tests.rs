@@ -13,7 +13,11 @@ fn read_whole(bytes: &[u8]) -> Progress<ClientHello> {
 /// Feeds the pieces in turn and gives the first answer that is not "need more".
 fn read_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Progress<ClientHello> {
     let mut reader = ClientHelloReader::new();
-    pieces.into_iter().map(|piece| reader.push(piece)).find(|p| *p != Progress::NeedMore).unwrap_or(Progress::NeedMore)
+    pieces
+        .into_iter()
+        .map(|piece| reader.push(piece))
+        .find(|p| *p != Progress::NeedMore)
+        .unwrap_or(Progress::NeedMore)
 }
 
 fn hello(sni: Option<&str>, alpn: &[&str], ech: bool) -> ClientHello {
@@ -42,13 +46,19 @@ fn handshake(body: &[u8]) -> Vec<u8> {
 
 /// A stream of records of `size` bytes each that carry `message`.
 fn records(message: &[u8], size: usize) -> Vec<u8> {
-    message.chunks(size).flat_map(|part| [&[22, 3, 1][..], &(part.len() as u16).to_be_bytes(), part].concat()).collect()
+    message
+        .chunks(size)
+        .flat_map(|part| [&[22, 3, 1][..], &(part.len() as u16).to_be_bytes(), part].concat())
+        .collect()
 }
 
 #[test]
 fn real_clients_are_understood() {
     let browser_like = &["h2", "http/1.1"];
-    assert_eq!(read_whole(OPENSSL_13), Progress::Done(hello(Some("api.account.xiaomi.com"), browser_like, false)));
+    assert_eq!(
+        read_whole(OPENSSL_13),
+        Progress::Done(hello(Some("api.account.xiaomi.com"), browser_like, false))
+    );
     assert_eq!(read_whole(OPENSSL_12), Progress::Done(hello(Some("update.miui.com"), &[], false)));
     assert_eq!(read_whole(OPENSSL_NO_NAME), Progress::Done(hello(None, &[], false)));
     assert_eq!(read_whole(CURL), Progress::Done(hello(Some("metok.sys.miui.com"), browser_like, false)));
@@ -88,7 +98,11 @@ fn what_could_be_read_in_two_ways_is_refused() {
         assert_eq!(parse_hello_message(&body(&[bad])), Err(TlsError::BadServerName));
     }
     for host in [&b""[..], b".", b"a\0.example", b"a b.example", "bücher.example".as_bytes(), &[b'a'; 256]] {
-        assert_eq!(parse_hello_message(&body(&[name_extension(host)])), Err(TlsError::BadServerName), "{host:?}");
+        assert_eq!(
+            parse_hello_message(&body(&[name_extension(host)])),
+            Err(TlsError::BadServerName),
+            "{host:?}"
+        );
     }
 
     let mut trailing = body(&[name]);
@@ -98,7 +112,14 @@ fn what_could_be_read_in_two_ways_is_refused() {
 
 #[test]
 fn what_is_not_a_client_hello_is_refused_at_the_first_byte_that_shows_it() {
-    for wrong in [&b"G"[..], b"\x15", b"\x16\x02", b"\x16\x03\x01\x00\x00", b"\x16\x03\x01\x40\x01", b"\x16\x03\x01\x00\x05\x02"] {
+    for wrong in [
+        &b"G"[..],
+        b"\x15",
+        b"\x16\x02",
+        b"\x16\x03\x01\x00\x00",
+        b"\x16\x03\x01\x40\x01",
+        b"\x16\x03\x01\x00\x05\x02",
+    ] {
         assert_eq!(read_whole(wrong), Progress::Not, "{wrong:02x?}");
         if wrong.len() > 1 {
             assert_eq!(read_whole(&wrong[..wrong.len() - 1]), Progress::NeedMore, "{wrong:02x?}");
@@ -114,7 +135,9 @@ fn a_hello_above_the_limit_is_refused_by_its_header_and_the_largest_allowed_is_r
     // One byte below the limit.
     let rest = body(&[name_extension(b"a.example"), extension(21, &[])]).len();
     let largest = body(&[name_extension(b"a.example"), extension(21, &vec![0; 65_535 - rest])]);
-    assert_eq!(read_whole(&records(&handshake(&largest), MAX_RECORD)), Progress::Done(hello(Some("a.example"), &[], false)));
+    let expected = Progress::Done(hello(Some("a.example"), &[], false));
+    assert_eq!(read_whole(&records(&handshake(&largest), MAX_RECORD)), expected);
+    assert_eq!(read_pieces(records(&handshake(&largest), 1).chunks(1)), expected, "byte by byte");
 }
 
 #[test]
