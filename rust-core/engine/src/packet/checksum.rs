@@ -29,10 +29,14 @@ impl Sum {
             low += word & 0xffff_ffff;
             high += word >> 32;
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        let last = u64::from_ne_bytes(last);
-        Self(self.0 + low + high + (last & 0xffff_ffff) + (last >> 32))
+        let (pairs, odd) = rest.as_chunks::<2>();
+        for pair in pairs {
+            low += u64::from(u16::from_ne_bytes(*pair));
+        }
+        if let [byte] = odd {
+            low += u64::from(u16::from_ne_bytes([*byte, 0]));
+        }
+        Self(self.0 + low + high)
     }
 
     /// The checksum to write into the header, whose checksum field counted as zero.

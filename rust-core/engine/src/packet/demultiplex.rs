@@ -38,7 +38,17 @@ impl Demultiplexer {
         if layout.fragment.is_none() {
             return datagram(packet, &layout, self.checksums, &mut self.stripped).map(Some);
         }
-        if !self.reassembler.take(now, packet, &layout, &mut self.whole)? {
+        self.take_fragment(now, packet, &layout)
+    }
+
+    #[cold]
+    fn take_fragment<'a>(
+        &'a mut self,
+        now: Instant,
+        packet: &[u8],
+        layout: &Layout,
+    ) -> Result<Option<Datagram<'a>>, Drop> {
+        if !self.reassembler.take(now, packet, layout, &mut self.whole)? {
             return Ok(None);
         }
         let layout = Layout::of(&self.whole, self.checksums)?;
@@ -89,6 +99,7 @@ fn datagram<'a>(
     })
 }
 
+#[inline]
 fn tcp<'a>(
     packet: &'a [u8],
     layout: &Layout,
@@ -127,6 +138,7 @@ fn tcp<'a>(
     })
 }
 
+#[inline]
 fn udp<'a>(datagram: &'a [u8], layout: &Layout, verify: bool) -> Result<Segment<'a>, Drop> {
     let header = datagram.first_chunk::<UDP_HEADER>().ok_or(Drop::UdpLength)?;
     let length = usize::from(u16::from_be_bytes([header[4], header[5]]));

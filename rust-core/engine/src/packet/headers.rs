@@ -81,6 +81,7 @@ pub(super) struct FragmentPlace {
 
 impl Layout {
     /// Checks the headers of one IP packet and finds its parts.
+    #[inline]
     pub(super) fn of(bytes: &[u8], checksums: Checksums) -> Result<Self, Drop> {
         match bytes.first().ok_or(Drop::Truncated)? >> 4 {
             4 => Self::of_ipv4(bytes, checksums),
@@ -94,6 +95,7 @@ impl Layout {
         self.src.is_ipv6() && self.payload_at > IPV6_HEADER
     }
 
+    #[inline]
     fn of_ipv4(bytes: &[u8], checksums: Checksums) -> Result<Self, Drop> {
         let fixed = bytes.first_chunk::<IPV4_HEADER>().ok_or(Drop::Truncated)?;
         let header_len = usize::from(fixed[0] & 0x0f) * 4;
@@ -132,6 +134,7 @@ impl Layout {
         })
     }
 
+    #[inline]
     fn of_ipv6(bytes: &[u8]) -> Result<Self, Drop> {
         let fixed = bytes.first_chunk::<IPV6_HEADER>().ok_or(Drop::Truncated)?;
         // A jumbogram (RFC 2675) says 0 here; its payload is then not found, and it is dropped as truncated.
@@ -156,6 +159,7 @@ impl Layout {
 
     /// Moves the payload's beginning past the extension headers, up to and including a fragment header with more than
     /// one fragment: what follows that is known only once the datagram is whole.
+    #[inline]
     fn pass_extensions(&mut self, packet: &[u8]) -> Result<(), Drop> {
         let mut was_atomic_fragment = false;
         for _ in 0..=MAX_EXTENSIONS {

@@ -25,9 +25,10 @@ use std::net::{IpAddr, SocketAddr};
 /// Whether received checksums are verified.
 ///
 /// The kernel completes every checksum before a packet is read from a TUN device that was opened without offloads
-/// (no `IFF_VNET_HDR`), and memory does not flip bits on the way: there, verifying would cost every packet (about 2 ns
-/// for an IPv4 header and a further 25 to 60 ns for 1500 bytes) and find nothing. Packets that have come over a wire, a
-/// capture or a fuzzer are another matter, so verifying is the default.
+/// (no `IFF_VNET_HDR`), and memory does not flip bits on the way: there, verifying would find nothing, and cost every
+/// packet (measured on x86: 22 ns to take a UDP packet unverified, 2 to 7 ns more verified when it is short, 35 to 40 ns
+/// more at 1400 bytes). Packets that have come over a wire, out of a capture or a fuzzer are another matter, so verifying
+/// is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksums {
     /// Drop what does not add up.
