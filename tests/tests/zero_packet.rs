@@ -98,6 +98,14 @@ const CASES: &[Case] = &[
         name: "absolute-form URI, at an address nobody has named",
         attempt: |lab, family| {
             let target = "http://api.account.xiaomi.com/pass/user@id";
+            let url = format!("http://{}/", bracketed(unnamed(family)));
+            curl(lab, &["--request-target", target, "-H", "Host: api.account.xiaomi.com", &url])
+        },
+    },
+    Case {
+        name: "absolute-form URI that disagrees with Host",
+        attempt: |lab, family| {
+            let target = "http://api.account.xiaomi.com/pass/user@id";
             curl(lab, &["--request-target", target, &format!("http://{}/", bracketed(unnamed(family)))])
         },
     },
@@ -239,6 +247,11 @@ const CASES: &[Case] = &[
 const ASKED_FOR_ALIAS: &[&str] =
     &["alias of a held name", "alias of an alias of a held name", "alias through a hard-coded resolver"];
 
+/// Cases that the engine never lets out, rules or no rules: silence is not dialled, and a request that two servers could read
+/// in two ways is not relayed.
+const NEVER_DIALLED: &[&str] =
+    &["silent preconnect to a literal", "absolute-form URI that disagrees with Host"];
+
 #[test]
 fn nothing_leaves_over_ipv4() {
     let lab = Lab::new(Between::Consentry).unwrap();
@@ -297,16 +310,27 @@ fn the_scenario_of_2014_is_held_back_and_the_rest_passes() {
 }
 
 #[test]
-fn every_case_is_caught_when_nothing_holds_it_back() {
-    let lab = Lab::new(Between::Nothing).unwrap();
+fn every_case_is_caught_with_the_rules_switched_off() {
+    every_case_is_caught(&Lab::new(Between::RulesOff).unwrap(), NEVER_DIALLED);
+}
+
+#[test]
+fn every_case_is_caught_without_a_firewall() {
+    every_case_is_caught(&Lab::new(Between::Nothing).unwrap(), &[]);
+}
+
+fn every_case_is_caught(lab: &Lab, but: &[&str]) {
     for family in [Family::V4, Family::V6] {
         let mut capture = lab.capture().unwrap();
+        let mut open = Vec::new();
+        let mut unnoticed = Vec::new();
         for case in CASES {
-            let open = (case.attempt)(&lab, family).unwrap();
-            let seen = leaked(&capture.so_far().unwrap(), &[]);
-            assert!(!seen.is_empty(), "{family:?}: {}: a leak would go unnoticed", case.name);
-            drop(open);
+            open.extend((case.attempt)(lab, family).unwrap());
+            if seen_by(&mut capture, &[]).is_empty() && !but.contains(&case.name) {
+                unnoticed.push(case.name);
+            }
         }
+        assert_eq!(unnoticed, Vec::<&str>::new(), "{family:?}: these would leak unnoticed");
     }
 }
 
@@ -316,7 +340,8 @@ fn leaks(lab: &Lab, family: Family) -> Vec<String> {
     let mut open = Vec::new();
     let mut found = Vec::new();
     for case in CASES {
-        let words: &[&str] = if ASKED_FOR_ALIAS.contains(&case.name) { &[NAME] } else { &[] };
+        let words: &[&str] =
+            if ASKED_FOR_ALIAS.contains(&case.name) { &[NAME, "account.xiaomi.com"] } else { &[] };
         open.extend((case.attempt)(lab, family).unwrap());
         found.extend(seen_by(&mut capture, words).into_iter().map(|line| format!("{}: {line}", case.name)));
     }

@@ -9,17 +9,10 @@ use super::{
 };
 use std::{
     fs::File,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
-
-/// What the phone uses as its resolver: the addresses that `consentry run` answers at.
-pub const OWN_DNS: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(10, 111, 222, 3)),
-    IpAddr::V6(Ipv6Addr::new(0xfd6f, 0x6e73, 0, 0, 0, 0, 0, 0x53)),
-];
 
 /// The phone's device.
 pub const DEVICE: &str = "tun0";
@@ -52,12 +45,7 @@ impl Firewall {
             return Err(LabError::FirewallEnded(firewall.log_text()));
         }
         appeared?;
-        gateway.ip(&format!("link set {DEVICE} netns {}", phone.name()))?;
-        phone.ip(&format!("link set {DEVICE} mtu {MTU} up"))?;
-        phone.ip(&format!("addr add {PHONE_V4}/32 dev {DEVICE}"))?;
-        phone.ip(&format!("addr add {PHONE_V6}/128 dev {DEVICE} nodad"))?;
-        phone.ip(&format!("route add default dev {DEVICE}"))?;
-        phone.ip(&format!("-6 route add default dev {DEVICE}"))?;
+        attach_phone(gateway, phone)?;
         wait_until("consentry run answering commands", START_WITHIN, || {
             firewall.command(&["status"]).is_ok_and(|said| said.ok())
         })
@@ -143,6 +131,16 @@ impl Drop for Firewall {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Moves the device from the gateway to the phone, and gives the phone addresses and routes.
+pub(super) fn attach_phone(gateway: &Namespace, phone: &Namespace) -> Result<()> {
+    gateway.ip(&format!("link set {DEVICE} netns {}", phone.name()))?;
+    phone.ip(&format!("link set {DEVICE} mtu {MTU} up"))?;
+    phone.ip(&format!("addr add {PHONE_V4}/32 dev {DEVICE}"))?;
+    phone.ip(&format!("addr add {PHONE_V6}/128 dev {DEVICE} nodad"))?;
+    phone.ip(&format!("route add default dev {DEVICE}"))?;
+    phone.ip(&format!("-6 route add default dev {DEVICE}"))
 }
 
 /// Whether the namespace of the calling thread has [`DEVICE`].

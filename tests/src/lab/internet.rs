@@ -265,6 +265,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     sendfile on;
     keepalive_timeout 60;
+    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;
     server {{

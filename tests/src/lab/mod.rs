@@ -16,6 +16,7 @@ mod namespace;
 pub mod quic;
 pub mod servers;
 mod undertaker;
+mod unruled;
 pub mod wire;
 
 pub use error::{LabError, Result};
@@ -25,6 +26,7 @@ use addresses::{
     GATEWAY_V4, GATEWAY_V6, INTERNET_V4, INTERNET_V6, PHONE_V4, PHONE_V6, RESOLVER_V4, RESOLVER_V6,
 };
 use capture::Capture;
+use consentry_runtime::firewall::OWN_DNS;
 use firewall::Firewall;
 use internet::Internet;
 use std::{
@@ -34,6 +36,7 @@ use std::{
     time::{Duration, Instant},
 };
 use undertaker::Undertaker;
+use unruled::Unruled;
 use wire::Wire;
 
 /// MTU of the phone's device, in bytes.
@@ -44,7 +47,9 @@ pub const MTU: usize = 1500;
 pub enum Between {
     /// `consentry run`, with nothing granted.
     Consentry,
-    /// Plain kernel forwarding: what a phone without a firewall does. Shows that a test can fail.
+    /// The same engine with its rules switched off: shows that a test can fail.
+    RulesOff,
+    /// Plain kernel forwarding: what a phone without a firewall does. Shows that the lab works.
     Nothing,
 }
 
@@ -63,6 +68,7 @@ pub enum Link {
 #[derive(Debug)]
 pub struct Lab {
     firewall: Option<Firewall>,
+    unruled: Option<Unruled>,
     internet: Internet,
     wire: Option<Wire>,
     /// Where apps and their owner are.
@@ -130,7 +136,7 @@ impl Lab {
         let internet = Internet::open(&outside, &folder)?;
 
         let dns: Vec<IpAddr> = match between {
-            Between::Consentry => firewall::OWN_DNS.to_vec(),
+            Between::Consentry | Between::RulesOff => OWN_DNS.to_vec(),
             Between::Nothing => vec![RESOLVER_V4.into(), RESOLVER_V6.into()],
         };
         let mut lines: Vec<String> = dns.iter().map(|address| format!("nameserver {address}")).collect();
@@ -143,13 +149,26 @@ impl Lab {
         write(&switch, "passwd: files\ngroup: files\nhosts: files dns\n")?;
         phone.overlay(switch, "/etc/nsswitch.conf");
 
-        let mut lab =
-            Self { firewall: None, internet, wire, phone, gateway, outside, folder, _undertaker: undertaker };
+        let mut lab = Self {
+            firewall: None,
+            unruled: None,
+            internet,
+            wire,
+            phone,
+            gateway,
+            outside,
+            folder,
+            _undertaker: undertaker,
+        };
         match between {
             Between::Consentry => {
                 let firewall =
                     Firewall::start(&lab.gateway, &lab.phone, &lab.folder.join("state"), "consentry")?;
                 lab.firewall = Some(firewall);
+            }
+            Between::RulesOff => {
+                lab.unruled = Some(Unruled::start(&lab.gateway, lab.folder.join("unruled"))?);
+                firewall::attach_phone(&lab.gateway, &lab.phone)?;
             }
             Between::Nothing => lab.forward_without_firewall()?,
         }
