@@ -35,5 +35,4 @@ pub use judge::{judge, judge_question};
 pub use owner::{Owner, Scope};
 pub use policy::Policy;
 pub use store::{ConsentStore, MemoryStore, OpenError, StoredConsents};
-
 pub use verdict::{Rule, Verdict};

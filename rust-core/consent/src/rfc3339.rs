@@ -20,7 +20,7 @@ pub fn format(time_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
 }
 
-/// Reads what [`format`] writes, with no or any number of digits behind the second (those beyond the millisecond are
+/// Reads what [`format()`] writes, with no or any number of digits behind the second (those beyond the millisecond are
 /// dropped); `None` for anything else.
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.strip_suffix('Z')?;
