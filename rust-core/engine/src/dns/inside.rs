@@ -27,11 +27,7 @@ pub(super) fn local_answer(question: &Question) -> Option<u8> {
     let name = question.name.as_str();
     let in_resolver_zone =
         name.strip_suffix(RESOLVER_ZONE).is_some_and(|front| front.is_empty() || front.ends_with('.'));
-    if name == FIREFOX_CANARY {
-        Some(dns::NXDOMAIN)
-    } else {
-        in_resolver_zone.then_some(dns::NOERROR)
-    }
+    if name == FIREFOX_CANARY { Some(dns::NXDOMAIN) } else { in_resolver_zone.then_some(dns::NOERROR) }
 }
 
 /// Whether a sinkhole address answers the question. Questions for a service binding get none: its absence makes the client ask
@@ -81,7 +77,9 @@ pub(super) fn unreadable(message: &[u8]) -> Vec<u8> {
 /// over TCP (RFC 2181 section 9).
 pub(super) fn fitted(asker: Asker, query: &Message, rcode: u8, answer: Vec<u8>) -> Vec<u8> {
     let room = match asker {
-        Asker::Udp { .. } => query.udp_size.map_or(CLASSIC_UDP_SIZE, |size| usize::from(size).max(CLASSIC_UDP_SIZE)),
+        Asker::Udp { .. } => {
+            query.udp_size.map_or(CLASSIC_UDP_SIZE, |size| usize::from(size).max(CLASSIC_UDP_SIZE))
+        }
         Asker::Tcp { .. } => return answer,
     };
     if answer.len() <= room.min(LARGEST_UDP_SIZE) {

@@ -3,13 +3,15 @@ use super::answer::{follow, targets};
 use super::inside;
 use super::judging::{Judged, Judging, bare_host, without_service_labels};
 use super::lookup::{Done, Lookups, is_on_the_internet};
-use super::resolver::{Answered, Asked, Resolver, Unanswered, Waiting};
+use super::resolver::{Answered, Inquiry, Resolver, Unanswered, Waiting};
 use super::{Asker, DnsConfig, DnsCounters, Intake, NameMap, Output, QueryId, SinkholePool, nat64};
 use crate::config::Network;
 use crate::io::FlowId;
 use consentry_catalogue::{Catalogue, DnsAnswer, ServiceIndex, Transport};
 use consentry_consent::attempt::Attempt;
-use consentry_consent::{Nat64Prefix, Owner, Policy, Verdict, canonical_address, canonical_address_with, judge_question};
+use consentry_consent::{
+    Nat64Prefix, Owner, Policy, Verdict, canonical_address, canonical_address_with, judge_question,
+};
 use consentry_inspect::dns::{self, Message, Name, Question, Record};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -89,8 +91,8 @@ impl Interceptor {
         } else {
             let waiting = Waiting::App { asker, owner: owner.clone() };
             let server = self.chosen_server(asker.server());
-            let asked = Asked { waiting, server, bytes: message.to_vec(), message: query };
-            self.ask(now, asked, asker, owner, catalogue, policy);
+            let inquiry = Inquiry { waiting, server, bytes: message.to_vec(), message: query };
+            self.ask(now, inquiry, asker, owner, catalogue, policy);
         }
         Intake::Taken
     }
@@ -110,7 +112,7 @@ impl Interceptor {
         if either || self.network.ipv4 {
             types.push(dns::A);
         }
-        let number = self.lookups.begin(flow, name.clone(), types.len());
+        let number = self.lookups.begin(flow, types.len());
         for rtype in types {
             self.ask_for_ourselves(now, Waiting::Lookup(number), &name, rtype);
         }
@@ -120,7 +122,7 @@ impl Interceptor {
     /// Forgets what is pending for a flow that is gone: its own questions on TCP and its look-ups.
     pub fn cancel_flow(&mut self, flow: FlowId) {
         let numbers = self.lookups.cancel(flow);
-        self.resolver.take_back(|asked| match &asked.waiting {
+        self.resolver.take_back(|inquiry| match &inquiry.waiting {
             Waiting::App { asker: Asker::Tcp { flow: asking, .. }, .. } => *asking == flow,
             Waiting::Lookup(number) => numbers.contains(number),
             Waiting::App { .. } | Waiting::Nat64 => false,
@@ -149,7 +151,14 @@ impl Interceptor {
     }
 
     /// Takes bytes that arrived on a query's TCP connection.
-    pub fn tcp_bytes(&mut self, now: Instant, query: QueryId, bytes: &[u8], catalogue: &Catalogue, policy: &Policy) {
+    pub fn tcp_bytes(
+        &mut self,
+        now: Instant,
+        query: QueryId,
+        bytes: &[u8],
+        catalogue: &Catalogue,
+        policy: &Policy,
+    ) {
         if let Some(answered) = self.resolver.tcp_bytes(now, query, bytes) {
             self.answered(now, *answered, catalogue, policy);
         }
@@ -167,14 +176,15 @@ impl Interceptor {
     pub fn policy_changed(&mut self, catalogue: &Catalogue, policy: &Policy) {
         let Self { names, pool, nat64, resolver, .. } = self;
         let judging = Judging { catalogue, policy, names, pool, nat64 };
-        let denied = resolver.take_back(|asked| {
-            matches!(asked.waiting, Waiting::App { .. })
-                && !matches!(judging.name(&question(&asked.message).name), Judged::Pass)
+        let denied = resolver.take_back(|inquiry| {
+            let Waiting::App { asker, owner } = &inquiry.waiting else { return false };
+            let name = judging.name(&question(&inquiry.message).name);
+            let server = inquiry.server.map(|server| judging.server(transport(*asker), server, owner));
+            !matches!(name, Judged::Pass) || server.is_some_and(|verdict| !verdict.allow)
         });
-        for asked in denied {
-            let Waiting::App { asker, owner } = &asked.waiting else { continue };
-            let judged = self.judging(catalogue, policy).name(&question(&asked.message).name);
-            self.answer_inside(&asked, *asker, owner, judged, catalogue);
+        for inquiry in denied {
+            let Waiting::App { asker, owner } = &inquiry.waiting else { continue };
+            self.held_back(&inquiry, *asker, owner, catalogue, policy);
         }
     }
 
@@ -228,84 +238,100 @@ impl Interceptor {
         self.resolver.counters
     }
 
-    /// Judges an app's question; forwards or answers it.
+    /// Forwards an app's question, unless it is answered here.
     fn ask(
         &mut self,
         now: Instant,
-        asked: Asked,
+        inquiry: Inquiry,
         asker: Asker,
         owner: &Owner,
         catalogue: &Catalogue,
         policy: &Policy,
     ) {
-        if let Some(rcode) = inside::local_answer(question(&asked.message)) {
-            self.reply(asker, dns::reply(&asked.message, rcode, &[]));
+        if self.held_back(&inquiry, asker, owner, catalogue, policy) {
             return;
-        }
-        let judged = self.judging(catalogue, policy).name(&question(&asked.message).name);
-        if !matches!(judged, Judged::Pass) {
-            self.answer_inside(&asked, asker, owner, judged, catalogue);
-            return;
-        }
-        if let Some(server) = asked.server {
-            let verdict = self.judging(catalogue, policy).server(transport(asker), server, owner);
-            if !verdict.allow {
-                let attempt = Attempt {
-                    address: Some(server.ip()),
-                    port: Some(server.port()),
-                    ..attempt(catalogue, &verdict, asker, owner, asked.bytes.len())
-                };
-                self.denied(asker, attempt);
-            }
-            // Behind a sinkhole address there is no DNS server, whatever is granted.
-            if !verdict.allow || self.pool.contains(self.canonical(server.ip())) {
-                self.reply(asker, dns::reply(&asked.message, dns::REFUSED, &[]));
-                return;
-            }
         }
         if std::mem::take(&mut self.nat64_unasked)
             && let Ok(name) = nat64::IPV4_ONLY_NAME.parse()
         {
             self.ask_for_ourselves(now, Waiting::Nat64, &name, dns::AAAA);
         }
-        self.resolver.ask(now, asked);
+        self.resolver.ask(now, inquiry);
         self.settle(now);
+    }
+
+    /// Answers a question that must not go out; `false`: it may.
+    fn held_back(
+        &mut self,
+        inquiry: &Inquiry,
+        asker: Asker,
+        owner: &Owner,
+        catalogue: &Catalogue,
+        policy: &Policy,
+    ) -> bool {
+        if let Some(rcode) = inside::local_answer(question(&inquiry.message)) {
+            self.reply(asker, dns::reply(&inquiry.message, rcode, &[]));
+            return true;
+        }
+        let judged = self.judging(catalogue, policy).name(&question(&inquiry.message).name);
+        if !matches!(judged, Judged::Pass) {
+            self.answer_inside(inquiry, asker, owner, judged, catalogue);
+            return true;
+        }
+        let Some(server) = inquiry.server else { return false };
+        let verdict = self.judging(catalogue, policy).server(transport(asker), server, owner);
+        if !verdict.allow {
+            let attempt = Attempt {
+                address: Some(server.ip()),
+                port: Some(server.port()),
+                ..attempt(catalogue, &verdict, asker, owner, inquiry)
+            };
+            self.denied(asker, attempt);
+        }
+        // Behind a sinkhole address there is no DNS server, whatever is granted.
+        let refused = !verdict.allow || self.pool.contains(self.canonical(server.ip()));
+        if refused {
+            self.reply(asker, dns::reply(&inquiry.message, dns::REFUSED, &[]));
+        }
+        refused
     }
 
     fn ask_for_ourselves(&mut self, now: Instant, waiting: Waiting, name: &Name, rtype: u16) {
         let bytes = dns::query(0, name, rtype);
         let Ok(message) = dns::parse(&bytes) else { return };
-        self.resolver.ask(now, Asked { waiting, server: None, bytes, message });
+        self.resolver.ask(now, Inquiry { waiting, server: None, bytes, message });
     }
 
     /// Passes an answer on, unless it leads to a service without consent.
     fn answered(&mut self, now: Instant, answered: Answered, catalogue: &Catalogue, policy: &Policy) {
-        let Answered { asked, mut bytes, message: answer } = answered;
-        match &asked.waiting {
+        let Answered { inquiry, mut bytes, message: answer } = answered;
+        match &inquiry.waiting {
             Waiting::App { asker, owner } => {
                 let judging = self.judging(catalogue, policy);
                 // The policy may have changed since the question went out.
-                let denied = std::iter::once(&question(&asked.message).name)
+                let denied = std::iter::once(&question(&inquiry.message).name)
                     .chain(targets(&answer))
                     .map(|name| judging.name(name))
                     .find(|judged| !matches!(judged, Judged::Pass));
                 if let Some(judged) = denied {
-                    self.answer_inside(&asked, *asker, owner, judged, catalogue);
+                    self.answer_inside(&inquiry, *asker, owner, judged, catalogue);
                     return;
                 }
-                let learnt = self.learn(&question(&asked.message).name, &answer);
-                if asked.server.is_none() && question(&asked.message).name.as_str() == nat64::IPV4_ONLY_NAME {
+                let learnt = self.learn(&question(&inquiry.message).name, &answer);
+                if inquiry.server.is_none()
+                    && question(&inquiry.message).name.as_str() == nat64::IPV4_ONLY_NAME
+                {
                     self.learn_nat64(&learnt);
                 }
-                dns::set_id(&mut bytes, asked.message.id);
-                self.reply(*asker, inside::fitted(*asker, &asked.message, answer.rcode, bytes));
+                dns::set_id(&mut bytes, inquiry.message.id);
+                self.reply(*asker, inside::fitted(*asker, &inquiry.message, answer.rcode, bytes));
             }
             Waiting::Lookup(number) => {
-                let addresses = self.lookup_addresses(&asked, &answer, catalogue, policy);
+                let addresses = self.lookup_addresses(&inquiry, &answer, catalogue, policy);
                 self.lookup_answered(now, *number, addresses);
             }
             Waiting::Nat64 => {
-                let addresses = follow(&question(&asked.message).name, &answer).addresses;
+                let addresses = follow(&question(&inquiry.message).name, &answer).addresses;
                 self.learn_nat64(&addresses);
             }
         }
@@ -314,12 +340,12 @@ impl Interceptor {
     /// The addresses of an answer to one of our own look-ups that may be dialled.
     fn lookup_addresses(
         &mut self,
-        asked: &Asked,
+        inquiry: &Inquiry,
         answer: &Message,
         catalogue: &Catalogue,
         policy: &Policy,
     ) -> Vec<IpAddr> {
-        let name = &question(&asked.message).name;
+        let name = &question(&inquiry.message).name;
         let wanted = services(catalogue, name);
         // The service is granted, perhaps to one app only; an alias must not lead into another one that is not.
         let led_astray = targets(answer).any(|target| {
@@ -350,25 +376,30 @@ impl Interceptor {
     }
 
     /// Answers a question that must not go out, or whose answer must not come in.
-    fn answer_inside(&mut self, asked: &Asked, asker: Asker, owner: &Owner, judged: Judged, catalogue: &Catalogue) {
+    fn answer_inside(
+        &mut self,
+        inquiry: &Inquiry,
+        asker: Asker,
+        owner: &Owner,
+        judged: Judged,
+        catalogue: &Catalogue,
+    ) {
         let (rcode, records) = match judged {
             Judged::Pass => return,
             Judged::Name { verdict, host } => {
-                self.denied(asker, attempt(catalogue, &verdict, asker, owner, asked.bytes.len()));
-                self.sinkhole_answer(question(&asked.message), &verdict, &host, catalogue)
+                self.denied(asker, attempt(catalogue, &verdict, asker, owner, inquiry));
+                self.sinkhole_answer(question(&inquiry.message), &verdict, &host, catalogue)
             }
             Judged::Address { verdict, address } => {
-                let attempt = Attempt {
-                    address: Some(address),
-                    ..attempt(catalogue, &verdict, asker, owner, asked.bytes.len())
-                };
+                let attempt =
+                    Attempt { address: Some(address), ..attempt(catalogue, &verdict, asker, owner, inquiry) };
                 self.denied(asker, attempt);
                 (dns::NXDOMAIN, Vec::new())
             }
-            Judged::Pool(name) => inside::reverse_answer(question(&asked.message), name.as_deref()),
+            Judged::Pool(name) => inside::reverse_answer(question(&inquiry.message), name.as_deref()),
         };
-        let reply = dns::reply(&asked.message, rcode, &records);
-        self.reply(asker, inside::fitted(asker, &asked.message, rcode, reply));
+        let reply = dns::reply(&inquiry.message, rcode, &records);
+        self.reply(asker, inside::fitted(asker, &inquiry.message, rcode, reply));
     }
 
     /// The answer to a question for a service without consent: response code and records.
@@ -399,9 +430,9 @@ impl Interceptor {
 
     /// Tells everybody whose question was given up.
     fn settle(&mut self, now: Instant) {
-        while let Some(Unanswered { asked, rcode }) = self.resolver.next_unanswered() {
-            match asked.waiting {
-                Waiting::App { asker, .. } => self.reply(asker, dns::reply(&asked.message, rcode, &[])),
+        while let Some(Unanswered { inquiry, rcode }) = self.resolver.next_unanswered() {
+            match inquiry.waiting {
+                Waiting::App { asker, .. } => self.reply(asker, dns::reply(&inquiry.message, rcode, &[])),
                 Waiting::Lookup(number) => self.lookup_answered(now, number, Vec::new()),
                 Waiting::Nat64 => {}
             }
@@ -416,7 +447,7 @@ impl Interceptor {
 
     fn resolved(&mut self, done: Done) {
         let Done { number, flow, addresses } = done;
-        self.resolver.take_back(|asked| matches!(asked.waiting, Waiting::Lookup(open) if open == number));
+        self.resolver.take_back(|inquiry| matches!(inquiry.waiting, Waiting::Lookup(open) if open == number));
         self.resolver.outputs.push_back(Output::Resolved { flow, addresses });
     }
 
@@ -455,7 +486,7 @@ fn has_only_ipv6(network: &Network) -> bool {
 }
 
 fn question(message: &Message) -> &Question {
-    message.questions.first().expect("only messages with one question are asked")
+    message.questions.first().expect("an inquiry is made of a message with one question")
 }
 
 fn transport(asker: Asker) -> Transport {
@@ -465,8 +496,22 @@ fn transport(asker: Asker) -> Transport {
     }
 }
 
-fn attempt(catalogue: &Catalogue, verdict: &Verdict, asker: Asker, owner: &Owner, held: usize) -> Attempt {
-    Attempt { bytes_held: held as u64, ..Attempt::new(catalogue, verdict, transport(asker), owner) }
+fn attempt(
+    catalogue: &Catalogue,
+    verdict: &Verdict,
+    asker: Asker,
+    owner: &Owner,
+    inquiry: &Inquiry,
+) -> Attempt {
+    let mut attempt = Attempt::new(catalogue, verdict, transport(asker), owner);
+    attempt.bytes_held = inquiry.bytes.len() as u64;
+    let name = &question(&inquiry.message).name;
+    if attempt.host.as_deref() != Some(name.as_str()) {
+        // An alias, an address or a server was denied: say what the app itself asked for.
+        attempt.reason.push_str("; the question was for ");
+        attempt.reason.push_str(name.as_str());
+    }
+    attempt
 }
 
 fn services<'c>(catalogue: &'c Catalogue, name: &Name) -> &'c [ServiceIndex] {

@@ -162,7 +162,9 @@ mod tests {
         }
         let nibbles = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
         assert_eq!(reversed_address(nibbles), Some("2001:db8::1".parse().unwrap()));
-        for name in ["in-addr.arpa", "13.111.in-addr.arpa", "a.211.in-addr.arpax", "300.141.13.111.in-addr.arpa", ""] {
+        for name in
+            ["in-addr.arpa", "13.111.in-addr.arpa", "a.211.in-addr.arpax", "300.141.13.111.in-addr.arpa", ""]
+        {
             assert_eq!(reversed_address(name), None, "{name}");
         }
     }

@@ -1,6 +1,5 @@
 //! Look-ups that the engine makes itself: where a sinkhole address leads once its service is granted.
 use crate::io::FlowId;
-use consentry_inspect::dns::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -12,7 +11,6 @@ const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 struct Lookup {
     flow: FlowId,
-    name: Name,
     /// Questions that are still unanswered.
     open: usize,
     v4: Vec<IpAddr>,
@@ -39,17 +37,12 @@ pub(super) struct Lookups {
 
 impl Lookups {
     /// Begins a look-up of as many questions as are about to be asked.
-    pub(super) fn begin(&mut self, flow: FlowId, name: Name, questions: usize) -> u64 {
+    pub(super) fn begin(&mut self, flow: FlowId, questions: usize) -> u64 {
         let number = self.next;
         self.next += 1;
-        let lookup = Lookup { flow, name, open: questions, v4: Vec::new(), v6: Vec::new(), due: None };
+        let lookup = Lookup { flow, open: questions, v4: Vec::new(), v6: Vec::new(), due: None };
         self.active.insert(number, lookup);
         number
-    }
-
-    /// The name a look-up is for.
-    pub(super) fn name(&self, number: u64) -> Option<&Name> {
-        self.active.get(&number).map(|lookup| &lookup.name)
     }
 
     /// One of a look-up's questions is answered, with these addresses.
@@ -130,7 +123,7 @@ pub(super) fn is_on_the_internet(address: IpAddr) -> bool {
     }
 }
 
-/// IPv4-compatible (::/96, RFC 4291 section 2.5.5.1) and site-local (fec0::/10, RFC 3879) addresses: both abolished, both could
+/// IPv4-compatible (`::/96`, RFC 4291 section 2.5.5.1) and site-local (`fec0::/10`, RFC 3879) addresses: both abolished, both could
 /// be taken for something local.
 fn is_old_form(address: Ipv6Addr) -> bool {
     let segments = address.segments();
@@ -144,13 +137,37 @@ mod tests {
     #[test]
     fn only_addresses_of_the_internet_are_dialled() {
         for text in [
-            "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "169.254.1.1", "172.16.0.1",
-            "192.168.1.1", "224.0.0.251", "255.255.255.255", "240.0.0.1", "::", "::1", "::7f00:1", "fe80::1", "fd00::1",
-            "fec0::1", "ff02::fb",
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "169.254.1.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "224.0.0.251",
+            "255.255.255.255",
+            "240.0.0.1",
+            "::",
+            "::1",
+            "::7f00:1",
+            "fe80::1",
+            "fd00::1",
+            "fec0::1",
+            "ff02::fb",
         ] {
             assert!(!is_on_the_internet(text.parse().unwrap()), "{text}");
         }
-        for text in ["8.8.8.8", "100.63.0.1", "100.128.0.1", "172.32.0.1", "203.0.113.5", "2606:4700::1", "2001:db8::1"] {
+        for text in [
+            "8.8.8.8",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "203.0.113.5",
+            "2606:4700::1",
+            "2001:db8::1",
+        ] {
             assert!(is_on_the_internet(text.parse().unwrap()), "{text}");
         }
     }
@@ -159,7 +176,7 @@ mod tests {
     fn the_faster_family_waits_a_little_for_the_slower() {
         let mut lookups = Lookups::default();
         let now = Instant::now();
-        let number = lookups.begin(FlowId(1), "a.example".parse().unwrap(), 2);
+        let number = lookups.begin(FlowId(1), 2);
         assert!(lookups.answered(now, number, vec!["192.0.2.1".parse().unwrap()]).is_none());
         assert!(lookups.take_due(now).is_none());
         assert_eq!(lookups.next_due(), Some(now + RESOLUTION_DELAY));
@@ -167,10 +184,10 @@ mod tests {
         assert_eq!(done.addresses, ["2001:db8::1".parse::<IpAddr>().unwrap(), "192.0.2.1".parse().unwrap()]);
         assert_eq!(lookups.next_due(), None);
 
-        let number = lookups.begin(FlowId(1), "a.example".parse().unwrap(), 2);
+        let number = lookups.begin(FlowId(1), 2);
         assert!(lookups.answered(now, number, Vec::new()).is_none());
         assert_eq!(lookups.next_due(), None, "nothing found yet: keep waiting");
         assert_eq!(lookups.cancel(FlowId(1)), [number]);
-        assert!(lookups.name(number).is_none());
+        assert!(lookups.answered(now, number, Vec::new()).is_none());
     }
 }

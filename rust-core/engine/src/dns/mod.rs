@@ -30,6 +30,8 @@ mod random;
 mod resolver;
 mod sinkhole;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use interceptor::Interceptor;
 pub use names::NameMap;

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Most names kept for one address: a content network serves many from one.
-pub const MAX_NAMES_PER_ADDRESS: usize = 32;
+const MAX_NAMES_PER_ADDRESS: usize = 32;
 
 /// Most addresses kept for one name.
-pub const MAX_ADDRESSES_PER_NAME: usize = 32;
+const MAX_ADDRESSES_PER_NAME: usize = 32;
 
 /// Most addresses kept; the one that has not been in an answer for longest goes first.
-pub const MAX_ADDRESSES: usize = 8192;
+const MAX_ADDRESSES: usize = 8192;
 
 /// Most pairs of name and address kept; bounds the memory that an app asking for made-up names can take.
 const MAX_PAIRS: usize = 32_768;
@@ -19,7 +19,7 @@ const MAX_PAIRS: usize = 32_768;
 /// Addresses and names as learnt from answers. An entry stays until newer ones need its room or the network changes, whatever the
 /// answer's time to live: apps go on using an address long after that.
 ///
-/// Names are found by the canonical form of an address, so that 64:ff9b::192.0.2.1 leads to what 192.0.2.1 is known as. Addresses
+/// Names are found by the canonical form of an address, so that `64:ff9b::192.0.2.1` leads to what 192.0.2.1 is known as. Addresses
 /// are given back as they came, because only so can they be dialled.
 #[derive(Default)]
 pub struct NameMap {
@@ -131,7 +131,8 @@ impl NameMap {
     /// Adds a name to a canonical address, and makes the address the newest.
     fn link(&mut self, key: IpAddr, name: &Arc<str>) {
         self.learnt += 1;
-        let known = self.by_address.entry(key).or_insert_with(|| Known { names: Vec::new(), learnt: self.learnt });
+        let known =
+            self.by_address.entry(key).or_insert_with(|| Known { names: Vec::new(), learnt: self.learnt });
         self.oldest_first.remove(&known.learnt);
         known.learnt = self.learnt;
         self.oldest_first.insert(self.learnt, key);

@@ -33,7 +33,7 @@ const MAX_LIVE: usize = 2;
 
 /// A question to be answered by a server outside.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct Inquiry {
     pub(super) waiting: Waiting,
     /// The server the app chose; `None`: the network's resolvers.
     pub(super) server: Option<SocketAddr>,
@@ -46,7 +46,10 @@ pub(super) struct Asked {
 /// Who waits for an answer.
 #[derive(Debug)]
 pub(super) enum Waiting {
-    App { asker: Asker, owner: Owner },
+    App {
+        asker: Asker,
+        owner: Owner,
+    },
     /// The engine itself; the number of the look-up.
     Lookup(u64),
     /// The engine itself, to learn the network's NAT64 prefix.
@@ -56,7 +59,7 @@ pub(super) enum Waiting {
 /// A question that a server has answered.
 #[derive(Debug)]
 pub(super) struct Answered {
-    pub(super) asked: Asked,
+    pub(super) inquiry: Inquiry,
     /// The answer's bytes, with the id of the try.
     pub(super) bytes: Vec<u8>,
     /// What they say.
@@ -66,7 +69,7 @@ pub(super) struct Answered {
 /// A question that no server has answered.
 #[derive(Debug)]
 pub(super) struct Unanswered {
-    pub(super) asked: Asked,
+    pub(super) inquiry: Inquiry,
     /// The response code that says so.
     pub(super) rcode: u8,
 }
@@ -82,7 +85,7 @@ enum Taken {
 }
 
 struct Pending {
-    asked: Asked,
+    inquiry: Inquiry,
     only_tcp: bool,
     /// Tries that waited their time out.
     step: u32,
@@ -149,16 +152,18 @@ impl Resolver {
     }
 
     /// Sends a question on its way, unless it is the repeat of one that is.
-    pub(super) fn ask(&mut self, now: Instant, asked: Asked) {
-        let repeat = repeat_key(&asked);
-        if let Waiting::App { asker, .. } = &asked.waiting {
+    pub(super) fn ask(&mut self, now: Instant, inquiry: Inquiry) {
+        let repeat = repeat_key(&inquiry);
+        if let Waiting::App { asker, .. } = &inquiry.waiting {
             let earlier = repeat.and_then(|key| self.repeats.get(&key)).and_then(|key| self.pending.get(key));
-            if earlier.is_some_and(|earlier| earlier.asked.message.question_bytes == asked.message.question_bytes) {
+            if earlier.is_some_and(|earlier| {
+                earlier.inquiry.message.question_bytes == inquiry.message.question_bytes
+            }) {
                 self.counters.repeated += 1;
                 return;
             }
             self.counters.forwarded += 1;
-            self.ids.fold_in(asker.app(), &asked.bytes);
+            self.ids.fold_in(asker.app(), &inquiry.bytes);
         }
         while self.pending.len() >= MAX_PENDING {
             let oldest = *self.pending.first_key_value().expect("the map is at its limit, so not empty").0;
@@ -170,13 +175,13 @@ impl Resolver {
         if let Some(repeat) = repeat {
             self.repeats.insert(repeat, key);
         }
-        let only_tcp = matches!(asked.waiting, Waiting::App { asker: Asker::Tcp { .. }, .. });
+        let only_tcp = matches!(inquiry.waiting, Waiting::App { asker: Asker::Tcp { .. }, .. });
         let ends = now + GIVE_UP;
         self.due.insert((ends, key));
         self.pending.insert(
             key,
             Pending {
-                asked,
+                inquiry,
                 only_tcp,
                 step: 0,
                 turn: 0,
@@ -190,7 +195,13 @@ impl Resolver {
         self.start_try(now, key, None);
     }
 
-    pub(super) fn udp_answer(&mut self, now: Instant, query: QueryId, from: SocketAddr, bytes: &[u8]) -> Option<Box<Answered>> {
+    pub(super) fn udp_answer(
+        &mut self,
+        now: Instant,
+        query: QueryId,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Option<Box<Answered>> {
         let Some((key, place)) = self.place(query) else {
             self.counters.late += 1;
             return None;
@@ -219,12 +230,17 @@ impl Resolver {
         if a_try.reader.is_none() {
             return;
         }
-        let mut bytes = pending.asked.bytes.clone();
+        let mut bytes = pending.inquiry.bytes.clone();
         dns::set_id(&mut bytes, a_try.id);
         self.outputs.push_back(Output::SendTcp { query, bytes: framed(&bytes) });
     }
 
-    pub(super) fn tcp_bytes(&mut self, now: Instant, query: QueryId, mut bytes: &[u8]) -> Option<Box<Answered>> {
+    pub(super) fn tcp_bytes(
+        &mut self,
+        now: Instant,
+        query: QueryId,
+        mut bytes: &[u8],
+    ) -> Option<Box<Answered>> {
         let Some((key, place)) = self.place(query) else {
             self.counters.late += 1;
             return None;
@@ -291,9 +307,13 @@ impl Resolver {
     }
 
     /// Takes back every pending question that `wanted` picks.
-    pub(super) fn take_back(&mut self, mut wanted: impl FnMut(&Asked) -> bool) -> Vec<Asked> {
-        let keys: Vec<u64> =
-            self.pending.iter().filter(|(_, pending)| wanted(&pending.asked)).map(|(key, _)| *key).collect();
+    pub(super) fn take_back(&mut self, mut wanted: impl FnMut(&Inquiry) -> bool) -> Vec<Inquiry> {
+        let keys: Vec<u64> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| wanted(&pending.inquiry))
+            .map(|(key, _)| *key)
+            .collect();
         keys.into_iter().filter_map(|key| self.remove(key)).collect()
     }
 
@@ -306,16 +326,17 @@ impl Resolver {
         let pending = self.pending.get_mut(&key).expect("the caller found the try in this question");
         let a_try = &pending.live[place];
         let Ok(answer) = dns::parse(bytes) else { return Taken::Mismatch };
-        if answer.id != a_try.id || !answer.response || answer.opcode != pending.asked.message.opcode {
+        if answer.id != a_try.id || !answer.response || answer.opcode != pending.inquiry.message.opcode {
             return Taken::Mismatch;
         }
         let (to, over_tcp) = (a_try.to, a_try.reader.is_some());
         // Servers that cannot read a question may answer with nothing but a header (RFC 6891 section 7).
-        let bare_error = answer.questions.is_empty() && answer.rcode != dns::NOERROR && answer.answers.is_empty();
-        if answer.question_bytes != pending.asked.message.question_bytes && !bare_error {
+        let bare_error =
+            answer.questions.is_empty() && answer.rcode != dns::NOERROR && answer.answers.is_empty();
+        if answer.question_bytes != pending.inquiry.message.question_bytes && !bare_error {
             return Taken::Mismatch;
         }
-        let for_app = matches!(pending.asked.waiting, Waiting::App { .. });
+        let for_app = matches!(pending.inquiry.waiting, Waiting::App { .. });
         if answer.truncated && !over_tcp && !for_app {
             pending.only_tcp = true;
             self.close_tries(key);
@@ -323,7 +344,7 @@ impl Resolver {
             return Taken::Refusal;
         }
         let refusal = matches!(answer.rcode, dns::SERVFAIL | dns::REFUSED);
-        if refusal && pending.asked.server.is_none() {
+        if refusal && pending.inquiry.server.is_none() {
             let others = self.resolvers.iter().any(|other| *other != to && !pending.refused.contains(other));
             if others {
                 let query = self.forget_try(key, place).query;
@@ -332,15 +353,15 @@ impl Resolver {
                 return Taken::Refusal;
             }
         }
-        if pending.asked.server.is_none() && !refusal {
+        if pending.inquiry.server.is_none() && !refusal {
             self.preferred = self.resolvers.iter().position(|resolver| *resolver == to).unwrap_or(0);
         }
         if bare_error {
             self.give_up(key, answer.rcode);
             return Taken::Refusal;
         }
-        let asked = self.remove(key).expect("the question was pending a moment ago");
-        Taken::Answer(Box::new(Answered { asked, bytes: bytes.to_vec(), message: answer }))
+        let inquiry = self.remove(key).expect("the question was pending a moment ago");
+        Taken::Answer(Box::new(Answered { inquiry, bytes: bytes.to_vec(), message: answer }))
     }
 
     /// A server will not answer this question: the next one is asked at once.
@@ -388,7 +409,7 @@ impl Resolver {
             self.tcp_open += 1;
             Output::ConnectTcp { query, to }
         } else {
-            let mut message = pending.asked.bytes.clone();
+            let mut message = pending.inquiry.bytes.clone();
             dns::set_id(&mut message, id);
             Output::SendUdp { query, to, message }
         };
@@ -407,7 +428,7 @@ impl Resolver {
     /// The server whose turn it is, of those that have not refused.
     fn next_server(&self, key: u64) -> Option<SocketAddr> {
         let pending = self.pending.get(&key)?;
-        let servers = match &pending.asked.server {
+        let servers = match &pending.inquiry.server {
             Some(server) => std::slice::from_ref(server),
             None => &self.resolvers,
         };
@@ -447,28 +468,28 @@ impl Resolver {
     }
 
     fn give_up(&mut self, key: u64, rcode: u8) {
-        let Some(asked) = self.remove(key) else { return };
+        let Some(inquiry) = self.remove(key) else { return };
         self.counters.failed += 1;
-        self.unanswered.push_back(Unanswered { asked, rcode });
+        self.unanswered.push_back(Unanswered { inquiry, rcode });
     }
 
-    fn remove(&mut self, key: u64) -> Option<Asked> {
+    fn remove(&mut self, key: u64) -> Option<Inquiry> {
         self.close_tries(key);
         let pending = self.pending.remove(&key)?;
         self.due.remove(&(pending.due, key));
-        if let Some(repeat) = repeat_key(&pending.asked)
+        if let Some(repeat) = repeat_key(&pending.inquiry)
             && self.repeats.get(&repeat) == Some(&key)
         {
             self.repeats.remove(&repeat);
         }
-        Some(pending.asked)
+        Some(pending.inquiry)
     }
 }
 
 /// Only datagrams get lost and are repeated.
-fn repeat_key(asked: &Asked) -> Option<RepeatKey> {
-    match &asked.waiting {
-        Waiting::App { asker: Asker::Udp { app, server }, .. } => Some((*app, *server, asked.message.id)),
+fn repeat_key(inquiry: &Inquiry) -> Option<RepeatKey> {
+    match &inquiry.waiting {
+        Waiting::App { asker: Asker::Udp { app, server }, .. } => Some((*app, *server, inquiry.message.id)),
         Waiting::App { .. } | Waiting::Lookup(_) | Waiting::Nat64 => None,
     }
 }

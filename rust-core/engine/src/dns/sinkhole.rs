@@ -26,7 +26,7 @@ pub struct PoolRange {
 }
 
 impl Default for PoolRange {
-    /// The prefixes set aside for benchmarks: 198.18.0.0/15 (RFC 2544) and 2001:2::/48 (RFC 5180). No host on the internet has
+    /// The prefixes set aside for benchmarks: 198.18.0.0/15 (RFC 2544) and `2001:2::/48` (RFC 5180). No host on the internet has
     /// such an address, and apps and browsers treat them as ordinary ones.
     fn default() -> Self {
         Self {
