@@ -1,0 +1,239 @@
+//! `consentry inspect`: judges every flow of a capture file.
+
+mod examination;
+mod flow;
+mod flow_table;
+mod heard;
+mod order;
+mod questions;
+pub(crate) mod record;
+mod report;
+mod tcp;
+mod udp;
+
+use crate::arguments::{self, Format};
+use crate::failure::Failure;
+use crate::output::{json_line, stdout};
+use crate::state;
+use consentry_catalogue::Catalogue;
+use consentry_consent::{Consents, Policy};
+use consentry_inspect::capture::{CaptureError, Flows, Reader};
+use consentry_runtime::clock;
+use examination::Examination;
+use flow_table::FlowTable;
+use indicatif::{ProgressBar, ProgressStyle};
+use record::{Decision, Record};
+use report::Report;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::path::Path;
+
+/// A capture smaller than this is read before a progress bar could be looked at, in bytes.
+const WORTH_A_BAR: u64 = 32 << 20;
+/// How often the progress bar is moved, in frames.
+const FRAMES_PER_TICK: u64 = 16_384;
+
+/// How many flows and records a capture made, and how many frames could not be read.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    flows: u64,
+    denied: u64,
+    frames: u64,
+    /// Frames that carry no IP packet (ARP and the like), or of an unsupported link type.
+    not_ip: u64,
+    /// IP packets that could not be read.
+    unreadable: u64,
+    bytes_out: u64,
+    bytes_in: u64,
+    last_flow: u64,
+    services: BTreeMap<String, ServiceTotals>,
+}
+
+/// What was recorded about one service.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceTotals {
+    records: u64,
+    denied: u64,
+    bytes_out: u64,
+    identifiers: Vec<String>,
+}
+
+impl Totals {
+    fn count(&mut self, record: &Record) {
+        // Records of one flow follow each other, but for flows that stay open for very long.
+        if record.flow != self.last_flow {
+            self.last_flow = record.flow;
+            self.flows = self.flows.max(record.flow);
+        }
+        let denied = u64::from(record.verdict == Decision::Deny);
+        self.denied += denied;
+        self.bytes_out += record.bytes_out;
+        self.bytes_in += record.bytes_in;
+        if let Some(service) = &record.service {
+            let totals = self.services.entry(service.clone()).or_default();
+            totals.records += 1;
+            totals.denied += denied;
+            totals.bytes_out += record.bytes_out;
+            totals.identifiers.extend(record.identifier_kinds());
+            totals.identifiers.sort_unstable();
+            totals.identifiers.dedup();
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
+    let path = arguments.capture.as_path();
+    let (input, length) = open(path)?;
+    let mut reader = Reader::new(input).map_err(|error| unreadable(path, &error))?;
+    let catalogue = Catalogue::builtin();
+    let policy = policy(arguments, catalogue)?;
+
+    let totals = RefCell::new(Totals::default());
+    let mut printer = Printer::new(arguments.format);
+    let mut report = arguments.report.as_deref().map(Report::begin).transpose()?;
+    let sink = |record: Record| {
+        totals.borrow_mut().count(&record);
+        if let Some(report) = &mut report {
+            report.add(&record)?;
+        }
+        printer.print(record)
+    };
+    let mut flows = Flows::new(Examination::new(catalogue, policy, Box::new(sink)));
+    // What was readable before a fault is judged and shown; the fault is told last.
+    let fault = read(&mut reader, &mut flows, &totals, length);
+    flows.finish().finish()?;
+
+    let totals = totals.into_inner();
+    printer.finish(&totals)?;
+    if let Some(report) = report {
+        report.finish(path, &totals, fault.as_ref().map(ToString::to_string))?;
+    }
+    match fault {
+        Some(error) => Err(unreadable(path, &error)),
+        None if totals.frames > 0 && totals.not_ip == totals.frames => {
+            Err(Failure::BadInput(format!("{}: none of its {} frames carries IP", name(path), totals.frames)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads the capture to its end, or to the first fault.
+fn read<R: Read>(
+    reader: &mut Reader<R>,
+    flows: &mut Flows<Examination<'_>>,
+    totals: &RefCell<Totals>,
+    length: Option<u64>,
+) -> Option<CaptureError> {
+    let bar = length.filter(|length| *length >= WORTH_A_BAR && io::stderr().is_terminal()).map(progress_bar);
+    let mut frames = 0;
+    let (mut not_ip, mut unreadable) = (0, 0);
+    let fault = loop {
+        match reader.next_frame() {
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+            Ok(Some(frame)) => {
+                frames += 1;
+                match frame.link.ip_packet(frame.bytes) {
+                    None => not_ip += 1,
+                    Some(packet) => unreadable += u64::from(!flows.packet(frame.time, packet)),
+                }
+            }
+        }
+        if frames % FRAMES_PER_TICK == 0 {
+            if let Some(bar) = &bar {
+                bar.set_position(reader.offset());
+            }
+            if flows.observer().has_failed() {
+                break None;
+            }
+        }
+    };
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    let mut totals = totals.borrow_mut();
+    totals.frames = frames;
+    totals.not_ip = not_ip;
+    totals.unreadable = unreadable;
+    fault
+}
+
+fn progress_bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left")
+        .expect("the template is a constant that a test renders");
+    ProgressBar::new(length).with_style(style)
+}
+
+/// What the verdicts are based on: the consent in the state folder, or none.
+fn policy(arguments: &arguments::Inspect, catalogue: &Catalogue) -> Result<Policy, Failure> {
+    let consents = match &arguments.state {
+        None => Consents::new(),
+        Some(folder) if !folder.is_dir() => {
+            return Err(Failure::BadInput(format!("there is no state folder {}", folder.display())));
+        }
+        Some(folder) => Consents::replay(&state::open_folder(folder)?.history().map_err(Failure::bad_input)?),
+    };
+    Ok(Policy::new(catalogue, &consents, &clock::now()))
+}
+
+/// Opens the capture; also tells how long it is, where that is known.
+fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
+    if path == Path::new("-") {
+        return Ok((Box::new(BufReader::with_capacity(256 * 1024, io::stdin().lock())), None));
+    }
+    let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+    let metadata = file.metadata().map_err(|error| Failure::file("read", path, &error))?;
+    if metadata.is_dir() {
+        return Err(Failure::BadInput(format!("{} is a folder, not a capture file", path.display())));
+    }
+    let length = metadata.is_file().then_some(metadata.len());
+    Ok((Box::new(BufReader::with_capacity(256 * 1024, file)), length))
+}
+
+fn unreadable(path: &Path, error: &CaptureError) -> Failure {
+    Failure::BadInput(format!("{}: {error}", name(path)))
+}
+
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// Prints records as they come.
+enum Printer {
+    Lines(crate::output::Output),
+    Table(FlowTable),
+}
+
+impl Printer {
+    fn new(format: Format) -> Self {
+        match format {
+            Format::Jsonl => Self::Lines(stdout()),
+            Format::Table => Self::Table(FlowTable::new()),
+        }
+    }
+
+    fn print(&mut self, record: Record) -> Result<(), Failure> {
+        match self {
+            Self::Lines(output) => json_line(output, &record),
+            Self::Table(table) => table.add(&record),
+        }
+    }
+
+    fn finish(self, totals: &Totals) -> Result<(), Failure> {
+        match self {
+            Self::Lines(mut output) => Ok(output.flush()?),
+            Self::Table(table) => table.finish(totals),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_progress_bar_has_a_valid_template() {
+        super::progress_bar(1).finish_and_clear();
+    }
+}
