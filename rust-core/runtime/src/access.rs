@@ -52,7 +52,7 @@ impl From<DecisionError> for AccessError {
 /// How the state is reached this time.
 enum Reach {
     Running(Client),
-    Stored { store: Arc<Store>, decisions: Decisions },
+    Stored { store: Arc<Store>, decisions: Box<Decisions> },
 }
 
 impl State {
@@ -260,7 +260,7 @@ impl State {
             match Store::open(&self.folder) {
                 Ok(store) => {
                     let store = Arc::new(store);
-                    let decisions = Decisions::open(store.clone(), self.catalogue, None)?;
+                    let decisions = Box::new(Decisions::open(store.clone(), self.catalogue, None)?);
                     return Ok(Reach::Stored { store, decisions });
                 }
                 Err(StoreError::Locked { .. }) if start.elapsed() < PATIENCE => std::thread::sleep(RETRY),

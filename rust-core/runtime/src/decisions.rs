@@ -4,8 +4,9 @@ use crate::store::{ConsentLedger, Store, StoreError};
 use consentry_catalogue::Catalogue;
 use consentry_consent::ledger::{Broken, Entry, verify};
 use consentry_consent::{
-    Change, Clock, ConsentError, ConsentStore, Consents, Scope, StoredConsents, Term, Via, receipt,
+    Change, ConsentError, ConsentStore, Consents, Scope, StoredConsents, Term, Via, receipt,
 };
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +23,7 @@ pub(crate) struct Decisions {
 struct State {
     stored: StoredConsents<ConsentLedger>,
     /// Withdrawals in force in the running firewall that the store did not take yet.
-    unsaved: Vec<Change>,
+    unsaved: VecDeque<Change>,
 }
 
 /// Why a change was not made, or not wholly.
@@ -49,7 +50,7 @@ impl Decisions {
         enforce: Option<Enforce>,
     ) -> Result<Self, StoreError> {
         let stored = ConsentLedger::open(store)?;
-        Ok(Self { catalogue, state: Mutex::new(State { stored, unsaved: Vec::new() }), enforce })
+        Ok(Self { catalogue, state: Mutex::new(State { stored, unsaved: VecDeque::new() }), enforce })
     }
 
     /// The consents in force.
@@ -87,14 +88,21 @@ impl Decisions {
         self.enforce_even_if_unsaved(|consents| consents.revoke(self.catalogue, service, scope, via, &now))
     }
 
-    /// Writes into the ledger which grants have ended by themselves.
-    pub(crate) fn record_ended(&self, now: &Clock) {
-        let ended = self.consents().expired(now);
-        for change in ended {
-            if let Err(error) = self.enforce_even_if_unsaved(|_| Ok(change)) {
-                log::error!("the end of a grant is not in the ledger yet: {error}");
-            }
+    /// Writes into the ledger what it has to catch up with: changes that could not be stored when they were made, and grants
+    /// that have ended by themselves. Returns whether it has caught up.
+    pub(crate) fn catch_up(&self) -> bool {
+        let mut state = self.lock();
+        // Read under the lock: a clock before the start of a grant would end it.
+        let ended = state.effective().expired(&clock::now());
+        state.unsaved.extend(ended.iter().cloned());
+        let stored = state.store_unsaved();
+        if !ended.is_empty() {
+            self.enforce(&state);
         }
+        if let Err(error) = &stored {
+            log::error!("the ledger does not have every consent change yet: {error}");
+        }
+        stored.is_ok()
     }
 
     /// Every change, oldest first; those included that are in force and not stored yet.
@@ -134,7 +142,7 @@ impl Decisions {
         let change = change(&state.effective())?;
         let stored = state.store(&change);
         if stored.is_err() && self.enforce.is_some() {
-            state.unsaved.push(change.clone());
+            state.unsaved.push_back(change.clone());
         }
         self.enforce(&state);
         match stored {
@@ -174,12 +182,18 @@ impl State {
 
     /// Stores a change, after those that wait: the ledger keeps their order.
     fn store(&mut self, change: &Change) -> Result<(), StoreError> {
-        while !self.unsaved.is_empty() {
-            let oldest = self.unsaved[0].clone();
-            self.stored.record(&oldest)?;
-            self.unsaved.remove(0);
-        }
+        self.store_unsaved()?;
         self.stored.record(change)
+    }
+
+    fn store_unsaved(&mut self) -> Result<(), StoreError> {
+        while let Some(oldest) = self.unsaved.pop_front() {
+            if let Err(error) = self.stored.record(&oldest) {
+                self.unsaved.push_front(oldest);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }
 

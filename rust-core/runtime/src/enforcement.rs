@@ -50,7 +50,8 @@ impl Enforcement {
     /// only where the answer matters.
     pub(crate) fn check(&mut self, now: Instant, read_clock: impl FnOnce() -> Clock) -> Option<Arc<Policy>> {
         let is_due = self.due.is_some_and(|due| due <= now);
-        if !is_due && !(self.timed && now.duration_since(self.checked) >= CHECK_INTERVAL) {
+        let may_be_late = self.timed && now.duration_since(self.checked) >= CHECK_INTERVAL;
+        if !is_due && !may_be_late {
             return None;
         }
         let clock = read_clock();

@@ -34,8 +34,8 @@ const MOST_EVENTS: usize = 1024;
 /// What other threads ask of the packet thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Consent has changed.
-    Consents(Consents),
+    /// Consent has changed; answered once that is in force.
+    Consents(Consents, SyncSender<()>),
     /// The owner of a flow is known now.
     Owner(FlowId, Owner),
     /// The network has changed (where the system does not say so itself).
@@ -131,8 +131,8 @@ impl EventLoop {
                 self.stay_closed(&events, &mut carried);
                 continue;
             }
-            let turn = AssertUnwindSafe(|| self.turn(&events, &mut packet, &mut carried));
-            match catch_unwind(turn) {
+            let work = AssertUnwindSafe(|| self.turn(&events, &mut packet, &mut carried));
+            match catch_unwind(work) {
                 Ok(result) => result?,
                 Err(panic) => self.close_door(panic.as_ref(), &mut carried),
             }
@@ -187,7 +187,7 @@ impl EventLoop {
         }
         if let Some(policy) = self.enforcement.check(now, clock::now) {
             self.engine.set_policy(now, &mut self.outside.io(), policy);
-            self.recorder.grants_ended();
+            self.recorder.catch_up();
         }
         if carried.tun_readable {
             carried.tun_readable = self.read_packets(now, packet)?;
@@ -233,9 +233,10 @@ impl EventLoop {
 
     fn obey(&mut self, command: Command, now: Instant, carried: &mut Carried) {
         match command {
-            Command::Consents(consents) => {
+            Command::Consents(consents, reply) => {
                 let policy = self.enforcement.replace(consents, &clock::now(), now);
                 self.engine.set_policy(now, &mut self.outside.io(), policy);
+                let _ = reply.try_send(());
             }
             Command::Owner(flow, owner) => {
                 self.engine.owner_known(now, &mut self.outside.io(), flow, owner);
@@ -316,7 +317,7 @@ impl EventLoop {
                 Command::Status(reply) => {
                     let _ = reply.try_send(self.status(carried));
                 }
-                Command::Consents(_) | Command::Owner(..) | Command::Network(_) => {}
+                Command::Consents(..) | Command::Owner(..) | Command::Network(_) => {}
             }
         }
     }

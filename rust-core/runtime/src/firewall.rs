@@ -47,8 +47,8 @@ const MOST_COMMANDS: usize = 1024;
 /// How long a start waits for a command that has the state folder just now.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
-/// How long a command waits for the packet thread to say how it is doing.
-const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+/// How long other threads wait for an answer of the packet thread.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a firewall is started with.
 pub struct Options {
@@ -181,7 +181,12 @@ impl Firewall {
         let handle = Handle { commands, waker: Arc::new(waker) };
         let enforce = {
             let handle = handle.clone();
-            move |consents: Consents| handle.send(Command::Consents(consents))
+            move |consents: Consents| {
+                let (reply, answer) = sync_channel(1);
+                handle.send(Command::Consents(consents, reply));
+                // Without an answer nothing passes any more: the firewall has ended, or its engine has failed.
+                let _ = answer.recv_timeout(PATIENCE);
+            }
         };
         let decisions = Arc::new(Decisions::open(store.clone(), options.catalogue, Some(Box::new(enforce)))?);
         let recorder =
@@ -294,7 +299,7 @@ impl Handle {
     pub fn status(&self) -> Option<Status> {
         let (reply, answer) = sync_channel(1);
         self.send(Command::Status(reply));
-        answer.recv_timeout(STATUS_PATIENCE).ok()
+        answer.recv_timeout(PATIENCE).ok()
     }
 
     fn send(&self, command: Command) {

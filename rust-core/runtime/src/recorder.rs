@@ -20,7 +20,7 @@ const MOST_MAPPINGS: usize = 200_000;
 /// Rows kept for a follower that is slow to read; it is told how many it missed.
 const MOST_UNREAD: usize = 1_000;
 /// The longest pause between two tries after the store has failed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The store thread and what waits for it.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ struct Shared {
 struct Work {
     attempts: BTreeMap<CoalesceKey, AttemptRow>,
     sinkholes: BTreeMap<String, u32>,
-    /// Some grants have ended by themselves, which the ledger has to say.
-    expired: bool,
+    /// The ledger has to catch up with changes of consent.
+    ledger_behind: bool,
     stop: bool,
 }
 
@@ -125,9 +125,10 @@ impl RecorderHandle {
         }
     }
 
-    /// Grants have ended by themselves: the ledger is to say so.
-    pub(crate) fn grants_ended(&self) {
-        lock(&self.0.work).expired = true;
+    /// Changes of consent are in force that the ledger does not have: grants that ended by themselves, or what could not be
+    /// stored when it was made.
+    pub(crate) fn catch_up(&self) {
+        lock(&self.0.work).ledger_behind = true;
         self.0.news.notify_one();
     }
 
@@ -147,61 +148,65 @@ impl Shared {
     fn run(&self, store: &Store, decisions: &Decisions) {
         let mut pause = Duration::ZERO;
         loop {
-            let (batch, expired, stop) = self.next_work(pause);
-            if expired {
-                decisions.record_ended(&clock::now());
+            let work = self.next_work(pause);
+            let mut failed = false;
+            if work.ledger_behind && !decisions.catch_up() {
+                lock(&self.work).ledger_behind = true;
+                failed = true;
             }
-            if batch == Batch::default() {
-                if stop {
-                    return;
-                }
-                continue;
+            let batch = Batch {
+                attempts: work.attempts.into_values().collect(),
+                sinkholes: work.sinkholes.into_iter().collect(),
+            };
+            if batch != Batch::default() {
+                failed |= !self.write(store, batch);
             }
-            match store.record(&batch, clock::wall_ms()) {
-                Ok(rows) => {
-                    if lock(&self.health).error.take().is_some() {
-                        log::info!("the store takes attempts again");
-                    }
-                    pause = Duration::ZERO;
-                    self.publish(&rows);
-                }
-                Err(error) => {
-                    log::error!("attempts wait in memory: {error}");
-                    lock(&self.health).error = Some(error.to_string());
-                    pause = (pause * 2).clamp(BATCH_TIME, LONGEST_PAUSE);
-                    self.put_back(batch);
-                    if stop {
-                        return;
-                    }
-                }
+            if work.stop {
+                return;
             }
+            pause = if failed { (pause * 2).clamp(BATCH_TIME, LONGEST_PAUSE) } else { Duration::ZERO };
         }
     }
 
-    /// Sleeps until there is work, lets it gather for a second (or for the pause after a failure), and takes it. The end of
-    /// a grant does not wait.
-    fn next_work(&self, pause: Duration) -> (Batch, bool, bool) {
+    /// Sleeps until there is work, lets it gather for a second (or for the pause after a failure), and takes it. The ledger does
+    /// not wait for attempts to gather.
+    fn next_work(&self, pause: Duration) -> Work {
         let mut work = lock(&self.work);
         while work.is_empty() {
             work = self.news.wait(work).unwrap_or_else(PoisonError::into_inner);
         }
         let until = Instant::now() + BATCH_TIME.max(pause);
-        while !work.stop && !work.expired {
+        while !work.stop && (pause > Duration::ZERO || !work.ledger_behind) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
             work = self.news.wait_timeout(work, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let batch = if work.expired && !work.stop {
-            Batch::default()
-        } else {
-            Batch {
-                attempts: std::mem::take(&mut work.attempts).into_values().collect(),
-                sinkholes: std::mem::take(&mut work.sinkholes).into_iter().collect(),
+        let stop = work.stop;
+        let taken = std::mem::take(&mut *work);
+        // Once told to stop, it stays told.
+        work.stop = stop;
+        taken
+    }
+
+    /// Writes a batch; keeps it for the next try when that fails.
+    fn write(&self, store: &Store, batch: Batch) -> bool {
+        match store.record(&batch, clock::wall_ms()) {
+            Ok(rows) => {
+                if lock(&self.health).error.take().is_some() {
+                    log::info!("the store takes attempts again");
+                }
+                self.publish(&rows);
+                true
             }
-        };
-        (batch, std::mem::take(&mut work.expired), work.stop)
+            Err(error) => {
+                log::error!("attempts wait in memory: {error}");
+                lock(&self.health).error = Some(error.to_string());
+                self.put_back(batch);
+                false
+            }
+        }
     }
 
     fn take_in(&self, rows: impl IntoIterator<Item = AttemptRow>) {
@@ -249,7 +254,7 @@ impl Shared {
 
 impl Work {
     fn is_empty(&self) -> bool {
-        self.attempts.is_empty() && self.sinkholes.is_empty() && !self.expired && !self.stop
+        self.attempts.is_empty() && self.sinkholes.is_empty() && !self.ledger_behind && !self.stop
     }
 }
 

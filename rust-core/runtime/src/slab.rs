@@ -190,14 +190,13 @@ mod tests {
             let mut held: BTreeMap<u32, BufferPair> = BTreeMap::new();
             for (take, which) in steps {
                 if take {
-                    match slab.take() {
-                        Some(pair) => {
-                            let mark = pair.id.0 as u8 + 1;
-                            pair.receive.fill(mark);
-                            pair.send.fill(mark | 0x80);
-                            prop_assert!(held.insert(pair.id.0, pair).is_none());
-                        }
-                        None => prop_assert_eq!(held.len(), 8),
+                    if let Some(pair) = slab.take() {
+                        let mark = pair.id.0 as u8 + 1;
+                        pair.receive.fill(mark);
+                        pair.send.fill(mark | 0x80);
+                        prop_assert!(held.insert(pair.id.0, pair).is_none());
+                    } else {
+                        prop_assert_eq!(held.len(), 8);
                     }
                 } else if !held.is_empty() {
                     let key = *which.get(&held.keys().copied().collect::<Vec<_>>());

@@ -3,7 +3,6 @@ use super::{Request, Response, lines};
 use crate::store::control_socket;
 use std::io::{self, BufReader};
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -75,7 +74,6 @@ impl Client {
 
     /// The process at the other end.
     pub fn server_pid(&self) -> Option<u32> {
-        let peer = rustix::net::sockopt::socket_peercred(self.stream.get_ref().as_fd()).ok()?;
-        u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+        super::peer::of(self.stream.get_ref()).ok()?.pid
     }
 }

@@ -4,6 +4,7 @@
 //! socket is 0600 in a 0700 folder, and only processes of the same user, or of root, are answered.
 mod client;
 mod lines;
+mod peer;
 mod server;
 
 pub use client::{Client, ClientError};

@@ -1,14 +1,15 @@
 //! The firewall's side of the control socket: one thread that accepts, and one for each connection. None of them ever
 //! waits for the packet thread longer than a moment, and the packet thread never waits for them.
 use super::{Request, Response, Status, lines};
-use crate::decisions::Decisions;
+use crate::decisions::{DecisionError, Decisions};
 use crate::recorder::RecorderHandle;
 use crate::store::{LogQuery, Store, StoreError, control_socket};
+use consentry_consent::Change;
 use rustix::net::Shutdown;
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::{self, BufReader};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ const MOST_CONNECTIONS: usize = 32;
 /// A client that reads nothing for this long is cut off.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// How often a follower's thread looks whether its client is still there, while nothing is logged.
-const FOLLOWER_CHECK: Duration = Duration::from_secs(60);
+const FOLLOWER_CHECK: Duration = Duration::from_mins(1);
 /// Bytes of a long text sent in one line; as JSON it may be six times as long.
 const LONGEST_PART: usize = super::LONGEST_LINE / 8;
 /// The longest path that fits a socket address (unix(7)), with its terminating zero.
@@ -169,9 +170,8 @@ fn refuse(mut stream: UnixStream, why: &str) {
 
 /// Whether the process at the other end may decide for this firewall's owner.
 fn is_allowed(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid();
-    rustix::net::sockopt::socket_peercred(stream.as_fd())
-        .is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
+    let own = rustix::process::geteuid().as_raw();
+    super::peer::of(stream).is_ok_and(|peer| peer.uid == own || peer.uid == 0)
 }
 
 /// Answers one connection until it ends.
@@ -213,10 +213,12 @@ fn answer(request: Request, reach: &Reach, send: Say<'_>) -> io::Result<()> {
     let decisions = &reach.decisions;
     match request {
         Request::Grant { service, scope, term, via } => {
-            send_change(decisions.grant(&service, scope, term, via), send)
+            send_change(decisions.grant(&service, scope, term, via), reach, send)
         }
-        Request::Revoke { service, scope, via } => send_change(decisions.revoke(&service, scope, via), send),
-        Request::Strict { app, on, via } => send_change(decisions.set_strict(&app, on, via), send),
+        Request::Revoke { service, scope, via } => {
+            send_change(decisions.revoke(&service, scope, via), reach, send)
+        }
+        Request::Strict { app, on, via } => send_change(decisions.set_strict(&app, on, via), reach, send),
         Request::History => send_all(decisions.history(), |change| Response::Change { change }, send),
         Request::Receipts => match decisions.receipts() {
             Ok(text) => {
@@ -247,25 +249,27 @@ fn answer(request: Request, reach: &Reach, send: Say<'_>) -> io::Result<()> {
             None => send(Response::Error { message: "the packet thread does not answer".to_owned() }),
         },
         Request::Stop => {
-            let sent = send(Response::Done { next: None });
+            let result = send(Response::Done { next: None });
             (reach.stop)();
-            sent
+            result
         }
         // Answered by `serve`, as it needs the connection.
         Request::Follow { .. } => Ok(()),
     }
 }
 
-fn send_change<E: std::error::Error>(
-    result: Result<consentry_consent::Change, E>,
-    send: Say<'_>,
-) -> io::Result<()> {
+fn send_change(result: Result<Change, DecisionError>, reach: &Reach, send: Say<'_>) -> io::Result<()> {
     match result {
         Ok(change) => {
             send(Response::Change { change })?;
             send(Response::Done { next: None })
         }
-        Err(error) => send_error(&error, send),
+        Err(error) => {
+            if matches!(error, DecisionError::NotYetStored(_)) {
+                reach.recorder.catch_up();
+            }
+            send_error(&error, send)
+        }
     }
 }
 
@@ -289,7 +293,7 @@ fn send_error(error: &dyn std::error::Error, send: Say<'_>) -> io::Result<()> {
 fn follow(query: LogQuery, reach: &Reach, connections: &Connections, stream: &UnixStream, send: Say<'_>) {
     let rows = reach.recorder.follow(query);
     loop {
-        let sent = match rows.recv_timeout(FOLLOWER_CHECK) {
+        let result = match rows.recv_timeout(FOLLOWER_CHECK) {
             Ok(followed) => {
                 let missed = match followed.missed {
                     0 => Ok(()),
@@ -304,7 +308,7 @@ fn follow(query: LogQuery, reach: &Reach, connections: &Connections, stream: &Un
                 return;
             }
         };
-        if sent.is_err() || connections.is_closed() {
+        if result.is_err() || connections.is_closed() {
             return;
         }
     }

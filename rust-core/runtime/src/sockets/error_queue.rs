@@ -1,6 +1,8 @@
 //! The error queue of a UDP socket: what ICMP reported about datagrams sent earlier, and to whom they went (recvmsg(2),
 //! `MSG_ERRQUEUE`; ip(7), `IP_RECVERR`).
 #![allow(unsafe_code, reason = "control messages are read with recvmsg(2) and its CMSG macros")]
+#![allow(clippy::unnecessary_cast, reason = "the types of these fields differ between C libraries")]
+#![allow(clippy::cast_ptr_alignment, reason = "what is read through such a pointer is read unaligned")]
 use consentry_engine::io::{NetError, UdpError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};

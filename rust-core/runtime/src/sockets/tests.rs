@@ -133,7 +133,7 @@ fn abort_resets_the_server_and_discards_what_was_queued() {
     let mut lab = Lab::new();
     let mut server = lab.connected(SocketId(1));
     // Enough to fill the buffers on both sides, so that some is still queued here.
-    while lab.sockets.tcp_send(SocketId(1), &[7; 65_536]) != Err(NetError::WouldBlock) {}
+    while lab.sockets.tcp_send(SocketId(1), &[7; 4096]) != Err(NetError::WouldBlock) {}
     lab.sockets.abort(SocketId(1));
     assert!(lab.sockets.is_empty());
     let mut sink = Vec::new();
@@ -156,7 +156,7 @@ fn a_full_send_buffer_blocks_and_reports_when_there_is_room() {
     let mut lab = Lab::new();
     let mut server = lab.connected(SocketId(1));
     let mut sent = 0;
-    while let Ok(len) = lab.sockets.tcp_send(SocketId(1), &[7; 65_536]) {
+    while let Ok(len) = lab.sockets.tcp_send(SocketId(1), &[7; 4096]) {
         sent += len;
     }
     lab.reported.clear();

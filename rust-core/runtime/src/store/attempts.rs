@@ -150,7 +150,6 @@ impl OpenRows {
 
     /// Counts attempts in the rows that take them, or begins new rows. Returns what has to be written.
     fn take_in(&mut self, attempts: &[AttemptRow], now_ms: i64) -> BTreeMap<Cursor, AttemptRow> {
-        self.rows.retain(|_, (_, row)| row.takes(now_ms));
         let mut changed = BTreeMap::new();
         for attempt in attempts {
             let key = attempt.key();
@@ -170,6 +169,7 @@ impl OpenRows {
                 }
             }
         }
+        self.rows.retain(|_, (_, row)| row.takes(now_ms));
         changed
     }
 }

@@ -1,5 +1,6 @@
 //! The system calls that open a TUN interface and set it up.
 #![allow(unsafe_code, reason = "interfaces are set up with ioctl(2), which takes a raw pointer")]
+#![allow(clippy::unnecessary_cast, reason = "the types of these constants differ between C libraries")]
 use super::DEFAULT_MTU;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
