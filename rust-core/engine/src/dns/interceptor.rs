@@ -10,7 +10,7 @@ use crate::io::FlowId;
 use consentry_catalogue::{Catalogue, DnsAnswer, ServiceIndex, Transport};
 use consentry_consent::attempt::Attempt;
 use consentry_consent::{
-    Nat64Prefix, Owner, Policy, Verdict, canonical_address, canonical_address_with, judge_question,
+    Nat64Prefix, Owner, Policy, Rule, Verdict, canonical_address, canonical_address_with, judge_question,
 };
 use consentry_inspect::dns::{self, Message, Name, Question, Record};
 use std::net::{IpAddr, SocketAddr};
@@ -171,20 +171,40 @@ impl Interceptor {
         self.settle(now);
     }
 
-    /// A new policy is in force: pending questions that it denies are answered from inside and not asked again. Names learnt
-    /// stay. Look-ups belong to flows; the caller cancels those of flows that the policy denies.
+    /// A new policy is in force: pending questions that it denies are answered from inside and not asked again, and look-ups of
+    /// names that no app may reach any more end without addresses. Names learnt stay. A look-up for a flow whose own app lost
+    /// its grant, while another has one, is the caller's to cancel.
     pub fn policy_changed(&mut self, catalogue: &Catalogue, policy: &Policy) {
         let Self { names, pool, nat64, resolver, .. } = self;
         let judging = Judging { catalogue, policy, names, pool, nat64 };
         let denied = resolver.take_back(|inquiry| {
-            let Waiting::App { asker, owner } = &inquiry.waiting else { return false };
-            let name = judging.name(&question(&inquiry.message).name);
-            let server = inquiry.server.map(|server| judging.server(transport(*asker), server, owner));
-            !matches!(name, Judged::Pass) || server.is_some_and(|verdict| !verdict.allow)
+            let name = &question(&inquiry.message).name;
+            match &inquiry.waiting {
+                Waiting::App { asker, owner } => {
+                    let server =
+                        inquiry.server.map(|server| judging.server(transport(*asker), server, owner));
+                    !matches!(judging.name(name), Judged::Pass)
+                        || server.is_some_and(|verdict| !verdict.allow)
+                }
+                Waiting::Lookup(_) => {
+                    let verdict = judge_question(catalogue, policy, name.as_str());
+                    !verdict.allow && verdict.rule != Rule::GrantedToOthers
+                }
+                Waiting::Nat64 => false,
+            }
         });
         for inquiry in denied {
-            let Waiting::App { asker, owner } = &inquiry.waiting else { continue };
-            self.held_back(&inquiry, *asker, owner, catalogue, policy);
+            match &inquiry.waiting {
+                Waiting::App { asker, owner } => {
+                    self.held_back(&inquiry, *asker, owner, catalogue, policy);
+                }
+                Waiting::Lookup(number) => {
+                    if let Some(flow) = self.lookups.abandon(*number) {
+                        self.resolver.outputs.push_back(Output::Resolved { flow, addresses: Vec::new() });
+                    }
+                }
+                Waiting::Nat64 => {}
+            }
         }
     }
 

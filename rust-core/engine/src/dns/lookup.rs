@@ -87,6 +87,11 @@ impl Lookups {
         numbers
     }
 
+    /// Gives a look-up up; returns the flow it was for, unless it is over already.
+    pub(super) fn abandon(&mut self, number: u64) -> Option<FlowId> {
+        self.end(number).map(|done| done.flow)
+    }
+
     fn end(&mut self, number: u64) -> Option<Done> {
         let lookup = self.active.remove(&number)?;
         if let Some(due) = lookup.due {

@@ -126,3 +126,19 @@ fn a_cancelled_look_up_asks_nothing_more_and_says_nothing() {
     assert!(lab.resolved.is_empty() && lab.open.is_empty());
     assert_eq!(lab.dns.poll_at(), None);
 }
+
+#[test]
+fn a_revoke_ends_look_ups_unless_another_app_still_has_a_grant() {
+    let app = |package: &str| ("test.push", Scope::App(package.to_owned()));
+    let mut lab = granted().server(FIRST, Manner::Silent).server(SECOND, Manner::Silent);
+    lab.dns.resolve(lab.now, FLOW, "chat.test.example");
+    lab.run();
+    let before = lab.sent.len();
+    lab.grant(&[app("com.example.other")]);
+    assert!(lab.resolved.is_empty(), "the flow may be the other app's");
+    lab.grant(&[]);
+    assert_eq!(lab.resolved, [(FLOW, Vec::new())]);
+    lab.wait(Duration::from_secs(10));
+    assert_eq!(lab.sent.len(), before, "not asked again");
+    assert!(lab.open.is_empty());
+}
