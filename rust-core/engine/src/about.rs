@@ -3,7 +3,7 @@ use crate::core::Core;
 use crate::dns::PoolAddress;
 use crate::io::FlowKey;
 use consentry_catalogue::ServiceIndex;
-use consentry_consent::{Facts, Owner, Signal, Stated, Verdict, canonical_address, judge};
+use consentry_consent::{Facts, Owner, Signal, Stated, Verdict, canonical_address, canonical_address_with, judge};
 use std::net::IpAddr;
 
 /// A name the phone stated on the flow itself.
@@ -45,12 +45,12 @@ impl About {
 
     /// Judges the flow by all that is known now.
     pub(crate) fn judge(&self, core: &Core) -> Verdict {
-        self.judge_at(core, self.address)
+        self.judge_at(core, self.key.remote.ip())
     }
 
     /// Judges the flow as if it led to `address`: what a dial may try for the same name.
     pub(crate) fn judge_at(&self, core: &Core, address: IpAddr) -> Verdict {
-        let address = canonical_address(address);
+        let address = canonical_address_with(address, core.dns.nat64_prefixes());
         let facts = Facts {
             transport: self.key.transport,
             address,

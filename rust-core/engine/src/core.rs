@@ -70,8 +70,13 @@ impl Core {
     pub(crate) fn send_packet(&mut self, io: &mut Io<'_>) {
         let tun = &mut *io.tun;
         let mtu = tun.mtu();
+        let sent = &mut self.counters.packets_out;
+        let send = |packet: &[u8]| {
+            *sent += 1;
+            tun.send(packet);
+        };
         // Only a packet this engine did not build could fail, or an MTU below any that the protocols allow.
-        if self.fragmenter.send(&self.packet, mtu, |packet| tun.send(packet)).is_err() {
+        if self.fragmenter.send(&self.packet, mtu, send).is_err() {
             self.counters.packets_dropped += 1;
         }
     }

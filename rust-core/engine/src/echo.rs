@@ -166,6 +166,6 @@ impl EchoFlows {
 
 fn unreachable(core: &mut Core, io: &mut Io<'_>, packet: &[u8]) {
     if build::no_route(packet, &mut core.packet) {
-        io.tun.send(&core.packet);
+        core.send_packet(io);
     }
 }

@@ -4,12 +4,12 @@ use crate::core::Core;
 use crate::counters::Counters;
 use crate::dns::{Asker, DnsConfig, Intake, Interceptor, PoolRange};
 use crate::echo::{self, EchoFlows};
-use crate::io::{FlowId, Io, Readiness, SocketId};
+use crate::io::{FlowId, FlowKey, Io, OwnerAnswer, Readiness, SocketId};
 use crate::packet::{Checksums, Datagram, Demultiplexer, Segment};
 use crate::queries::Queries;
 use crate::tcp::{self, TcpFlows};
 use crate::udp::{self, FromApp, UdpFlows};
-use consentry_catalogue::Catalogue;
+use consentry_catalogue::{Catalogue, Transport};
 use consentry_consent::attempt::Attempt;
 use consentry_consent::{Owner, Policy};
 use std::net::SocketAddr;
@@ -157,7 +157,7 @@ impl Engine {
         self.core.config.network = network.clone();
         self.core.dns.network_changed(now, network);
         self.tcp.reset_all(&mut self.core, io, now);
-        self.udp.reset_all(io);
+        self.udp.reset_all(&mut self.core, io);
         self.echo.reset_all(io);
         self.flush(now, io);
     }
@@ -187,8 +187,6 @@ impl Engine {
         }
         tcp.flush(core, io, now);
         udp.flush(core, io, now);
-        core.counters.tcp_alive = tcp.len() as u64;
-        core.counters.udp_alive = udp.len() as u64;
     }
 
     /// When [`Engine::handle_timeout`] is wanted; `None`: nothing is pending.
@@ -206,7 +204,30 @@ impl Engine {
 
     /// Totals so far.
     pub fn counters(&self) -> Counters {
-        self.core.counters
+        let mut counters = self.core.counters;
+        counters.packets_out += self.tcp.packets_sent();
+        counters.tcp_alive = self.tcp.len() as u64;
+        counters.udp_alive = self.udp.len() as u64;
+        counters.dns_questions = self.core.dns.counters().questions;
+        counters
+    }
+}
+
+/// Who asks a question over UDP, where that is known at once. Questions to our own address come from the system's resolver,
+/// which asks for everybody: there it is not even looked up.
+fn asking_owner(
+    core: &Core,
+    udp: &mut UdpFlows,
+    io: &mut Io<'_>,
+    app: SocketAddr,
+    server: SocketAddr,
+) -> Owner {
+    if core.is_own_dns(server.ip()) {
+        return Owner::Unknown;
+    }
+    match io.owners.owner(udp.next_flow(), &FlowKey { transport: Transport::Udp, app, remote: server }) {
+        OwnerAnswer::Known(owner) => owner,
+        OwnerAnswer::Later => Owner::Unknown,
     }
 }
 

@@ -326,7 +326,6 @@ impl Flow {
             && let Some(message) = stream.next_message()
         {
             stream.asked();
-            lent.core.counters.dns_questions += 1;
             let asker = Asker::Tcp { flow: self.id, app: self.about.key.app, server: self.about.key.remote };
             let Core { dns, catalogue, policy, .. } = &mut *lent.core;
             dns.question(lent.now, asker, &self.about.owner, &message, catalogue, policy);
@@ -430,6 +429,6 @@ pub(super) fn refuse_syn(lent: &mut Lent<'_, '_>, syn: &[u8], error: NetError) {
         NetError::TimedOut | NetError::WouldBlock | NetError::TooBig { .. } => false,
     };
     if built {
-        lent.io.tun.send(&lent.core.packet);
+        lent.core.send_packet(lent.io);
     }
 }

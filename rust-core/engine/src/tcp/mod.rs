@@ -81,6 +81,11 @@ impl TcpFlows {
         self.by_ends.len()
     }
 
+    /// Packets that connections have sent to apps so far.
+    pub(crate) fn packets_sent(&self) -> u64 {
+        self.stack.sent()
+    }
+
     /// Takes a segment from an app.
     pub(crate) fn segment(&mut self, core: &mut Core, io: &mut Io<'_>, now: Instant, segment: &Segment<'_>) {
         if let Some(id) = self.by_ends.get(&(segment.app, segment.remote)).copied() {
@@ -94,7 +99,7 @@ impl TcpFlows {
             self.open(core, io, now, segment);
         } else if !segment.resets && build::tcp_reset(segment.packet, &mut core.packet) {
             // A connection that nobody knows (any more): the app is told at once.
-            io.tun.send(&core.packet);
+            core.send_packet(io);
         }
     }
 

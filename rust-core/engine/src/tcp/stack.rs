@@ -15,6 +15,8 @@ pub(crate) struct Stack {
     interface: Interface,
     scratch: Vec<u8>,
     origin: Instant,
+    /// Packets handed to the TUN device.
+    sent: u64,
 }
 
 /// What one pass over a connection told.
@@ -36,7 +38,12 @@ impl Stack {
         let mut nothing = Nothing(tun_mtu);
         let mut interface = Interface::new(config, &mut nothing, StackInstant::ZERO);
         interface.set_any_ip(true);
-        Self { interface, scratch: vec![0; tun_mtu.max(1280)], origin: now }
+        Self { interface, scratch: vec![0; tun_mtu.max(1280)], origin: now, sent: 0 }
+    }
+
+    /// Packets handed to the TUN device so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
     }
 
     fn at(&self, now: Instant) -> StackInstant {
@@ -79,16 +86,16 @@ impl Connection {
     /// Feeds one of the flow's packets to the stack; an answer owed at once goes out on `tun`.
     pub(crate) fn packet(&mut self, stack: &mut Stack, now: Instant, tun: &mut dyn Tun, packet: &[u8]) {
         let at = stack.at(now);
-        let Stack { interface, scratch, .. } = stack;
-        let mut port = Port { packet: Some(packet), tun, scratch };
+        let Stack { interface, scratch, sent, .. } = stack;
+        let mut port = Port { packet: Some(packet), tun, scratch, sent };
         interface.poll_ingress_single(at, &mut port, &mut self.set);
     }
 
     /// Sends what is due: data, acknowledgements, FIN, RST. Stops when the TUN device is full.
     pub(crate) fn transmit(&mut self, stack: &mut Stack, now: Instant, tun: &mut dyn Tun) {
         let at = stack.at(now);
-        let Stack { interface, scratch, .. } = stack;
-        let mut port = Port { packet: None, tun, scratch };
+        let Stack { interface, scratch, sent, .. } = stack;
+        let mut port = Port { packet: None, tun, scratch, sent };
         while interface.poll_egress(at, &mut port, &mut self.set) == PollResult::SocketStateChanged {}
     }
 
@@ -167,6 +174,7 @@ struct Port<'a> {
     packet: Option<&'a [u8]>,
     tun: &'a mut dyn Tun,
     scratch: &'a mut Vec<u8>,
+    sent: &'a mut u64,
 }
 
 struct Incoming<'a>(&'a [u8]);
@@ -174,6 +182,7 @@ struct Incoming<'a>(&'a [u8]);
 struct Outgoing<'a> {
     tun: &'a mut dyn Tun,
     scratch: &'a mut Vec<u8>,
+    sent: &'a mut u64,
 }
 
 impl RxToken for Incoming<'_> {
@@ -191,6 +200,7 @@ impl TxToken for Outgoing<'_> {
         let packet = &mut self.scratch[..len];
         let result = write(packet);
         self.tun.send(packet);
+        *self.sent += 1;
         result
     }
 }
@@ -220,11 +230,11 @@ impl Device for Port<'_> {
 
     fn receive(&mut self, _: StackInstant) -> Option<(Incoming<'_>, Outgoing<'_>)> {
         let packet = self.packet.take()?;
-        Some((Incoming(packet), Outgoing { tun: self.tun, scratch: self.scratch }))
+        Some((Incoming(packet), Outgoing { tun: self.tun, scratch: self.scratch, sent: self.sent }))
     }
 
     fn transmit(&mut self, _: StackInstant) -> Option<Outgoing<'_>> {
-        self.tun.has_room().then_some(Outgoing { tun: self.tun, scratch: self.scratch })
+        self.tun.has_room().then_some(Outgoing { tun: self.tun, scratch: self.scratch, sent: self.sent })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

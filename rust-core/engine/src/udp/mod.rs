@@ -124,8 +124,8 @@ impl UdpFlows {
             return self.send(core, io, id, remote, target, payload, dont_fragment);
         }
         let mut peer = mapping.peers.remove(&remote).unwrap_or_else(|| {
-            let flow = FlowId(FLOW_KIND | self.next);
             self.next += 1;
+            let flow = FlowId(FLOW_KIND | self.next);
             let about = About::new(FlowKey { transport: Transport::Udp, app, remote });
             let mut peer = Peer::new(flow, about, now);
             match io.owners.owner(flow, &peer.about.key) {
@@ -193,8 +193,7 @@ impl UdpFlows {
                 mapping.peers.iter().min_by_key(|(_, peer)| peer.last).map(|(remote, _)| *remote)
             && let Some(forgotten) = mapping.peers.remove(&oldest)
         {
-            self.waiting.remove(&forgotten.flow);
-            self.timers.clear(Alarm::Held(forgotten.flow));
+            self.wait_no_more(core, forgotten.flow);
         }
     }
 
@@ -272,7 +271,7 @@ impl UdpFlows {
             let oldest = self.mappings.iter().min_by_key(|(_, mapping)| mapping.last).map(|(id, _)| *id);
             if let Some(oldest) = oldest {
                 core.counters.evicted += 1;
-                self.forget(io, oldest);
+                self.forget(core, io, oldest);
             }
         }
         let id = self.next;
@@ -285,17 +284,29 @@ impl UdpFlows {
         id
     }
 
-    fn forget(&mut self, io: &mut Io<'_>, id: u64) {
+    fn forget(&mut self, core: &mut Core, io: &mut Io<'_>, id: u64) {
         let Some(mapping) = self.mappings.remove(&id) else { return };
         self.by_app.remove(&mapping.app);
         self.timers.clear(Alarm::Idle(id));
         for peer in mapping.peers.values() {
-            self.waiting.remove(&peer.flow);
-            self.timers.clear(Alarm::Held(peer.flow));
+            self.wait_no_more(core, peer.flow);
         }
         if mapping.open {
             io.sockets.close(SocketId(SOCKET_KIND | id));
         }
+    }
+
+    fn wait_no_more(&mut self, core: &mut Core, flow: FlowId) {
+        if self.waiting.remove(&flow).is_some() {
+            self.timers.clear(Alarm::Held(flow));
+            core.dns.cancel_flow(flow);
+        }
+    }
+
+    /// An identifier for a flow of this module's.
+    pub(crate) fn next_flow(&mut self) -> FlowId {
+        self.next += 1;
+        FlowId(FLOW_KIND | self.next)
     }
 
     fn send(
@@ -415,7 +426,7 @@ impl UdpFlows {
                     let Some(mapping) = self.mappings.get(&id) else { continue };
                     let due = mapping.last + mapping.idle;
                     if due <= now {
-                        self.forget(io, id);
+                        self.forget(core, io, id);
                     } else {
                         self.timers.set(due, Alarm::Idle(id));
                     }
@@ -439,9 +450,9 @@ impl UdpFlows {
     }
 
     /// Forgets every mapping: the network they ran over is gone.
-    pub(crate) fn reset_all(&mut self, io: &mut Io<'_>) {
+    pub(crate) fn reset_all(&mut self, core: &mut Core, io: &mut Io<'_>) {
         for id in self.mappings.keys().copied().collect::<Vec<_>>() {
-            self.forget(io, id);
+            self.forget(core, io, id);
         }
     }
 }
@@ -471,7 +482,7 @@ fn refuse(core: &mut Core, io: &mut Io<'_>, app: SocketAddr, remote: SocketAddr,
         _ => return,
     };
     if built {
-        io.tun.send(&core.packet);
+        core.send_packet(io);
     }
 }
 

@@ -6,11 +6,15 @@ use consentry_catalogue::{SignatureMatch, Transport};
 use consentry_consent::{Owner, Signal, Verdict};
 use consentry_inspect::Progress;
 use consentry_inspect::quic::{self, InitialReader};
+use consentry_inspect::tls::ClientHello;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Most datagrams held for one destination while its hello is incomplete or its owner unknown.
 const HELD_MAX: usize = 8;
+
+/// Most connection IDs remembered for one destination; a repeat of an older one is judged again.
+const ALLOWED_IDS_MAX: usize = 16;
 
 /// Longest a QUIC hello may take.
 pub(super) const HELLO_PATIENCE: Duration = Duration::from_secs(1);
@@ -37,7 +41,7 @@ enum State {
     /// The rest of a QUIC hello.
     Hello(Box<InitialReader>),
     /// The engine's own look-up of the name behind a sinkhole address.
-    Lookup,
+    Lookup { quic: bool },
     /// Nothing: they pass. For QUIC each further hello is judged as well.
     Passing { quic: bool },
     /// Consent was withdrawn: nothing passes either way.
@@ -68,12 +72,23 @@ pub(super) struct Peer {
     pub(super) deadline: Option<Instant>,
     state: State,
     held: Vec<Held>,
+    /// The connection IDs that allowed hellos began under: what repeats them belongs to the same connection.
+    allowed_ids: Vec<Vec<u8>>,
 }
 
 impl Peer {
     pub(super) fn new(flow: FlowId, about: About, now: Instant) -> Self {
         let target = about.key.remote;
-        Self { flow, about, target, last: now, deadline: None, state: State::New, held: Vec::new() }
+        Self {
+            flow,
+            about,
+            target,
+            last: now,
+            deadline: None,
+            state: State::New,
+            held: Vec::new(),
+            allowed_ids: Vec::new(),
+        }
     }
 
     /// The owner is being looked up.
@@ -115,7 +130,7 @@ impl Peer {
                 self.held.push(datagram);
                 self.begin(core, now, known_elsewhere)
             }
-            State::Owner | State::Lookup => {
+            State::Owner | State::Lookup { .. } => {
                 if self.held.len() < HELD_MAX {
                     self.held.push(datagram);
                 }
@@ -125,7 +140,7 @@ impl Peer {
                 self.held.push(datagram);
                 self.read_hello(core, now, self.held.len() - 1)
             }
-            State::Passing { .. } => self.another_hello(core, datagram),
+            State::Passing { .. } => self.another_hello(core, now, datagram),
             State::Mute { until } => {
                 let verdict = self.about.judge(core);
                 if verdict.allow {
@@ -155,14 +170,11 @@ impl Peer {
 
     /// The look-up ended.
     pub(super) fn resolved(&mut self, target: Option<SocketAddr>) -> Step {
-        if !matches!(self.state, State::Lookup) {
-            return Step::Wait;
-        }
+        let State::Lookup { quic } = self.state else { return Step::Wait };
         self.deadline = None;
         let Some(target) = target else { return Step::Refuse };
         self.target = target;
-        self.state = State::Passing { quic: self.about.stated.is_some() };
-        Step::Pass(std::mem::take(&mut self.held))
+        self.open(quic)
     }
 
     /// The deadline has passed.
@@ -173,7 +185,7 @@ impl Peer {
         self.deadline = None;
         match self.state {
             State::Owner => self.begin(core, now, known_elsewhere),
-            State::Hello(_) | State::Lookup => self.not_understood(core),
+            State::Hello(_) | State::Lookup { .. } => self.not_understood(core),
             State::New | State::Passing { .. } | State::Mute { .. } => Step::Wait,
         }
     }
@@ -235,50 +247,53 @@ impl Peer {
 
     fn read_hello(&mut self, core: &mut Core, now: Instant, from: usize) -> Step {
         let State::Hello(reader) = &mut self.state else { return Step::Wait };
+        let mut progress = Progress::NeedMore;
         for datagram in &self.held[from..] {
-            match reader.push(&datagram.payload) {
-                Progress::NeedMore => {}
-                Progress::Done(hello) => {
-                    self.deadline = None;
-                    self.state_name(hello.sni, hello.ech);
-                    let verdict = self.about.judge(core);
-                    return if verdict.allow { self.pass(core, true) } else { self.denied(verdict) };
-                }
-                Progress::Not => {
-                    let web = matches!(self.about.key.remote.port(), 80 | 443 | 8080 | 8443);
-                    self.deadline = None;
-                    return if web { self.not_understood(core) } else { self.speak_plainly(core) };
-                }
+            progress = reader.push(&datagram.payload);
+            if progress != Progress::NeedMore {
+                break;
             }
         }
-        if self.held.len() >= HELD_MAX || self.deadline.is_some_and(|deadline| now >= deadline) {
-            return self.not_understood(core);
-        }
-        Step::Wait
+        self.heard(core, now, progress)
     }
 
-    /// An allowed QUIC destination sends another long header: a new connection is judged, anything else belongs to the old
-    /// one. Only a client's first Initial can be read with the keys that derive from its own connection id.
-    fn another_hello(&mut self, core: &mut Core, datagram: Held) -> Step {
-        if matches!(quic::classify(&datagram.payload), quic::Datagram::Initial { .. }) {
-            let mut reader = InitialReader::default();
-            match reader.push(&datagram.payload) {
-                Progress::Not => {}
-                Progress::NeedMore => {
-                    // The beginning of a hello that spans datagrams: from here on it is held like the first one.
-                    self.state = State::Hello(Box::new(reader));
-                    self.held.push(datagram);
-                    self.deadline = Some(self.last + HELLO_PATIENCE);
-                    return Step::Wait;
-                }
-                Progress::Done(hello) => {
-                    self.state_name(hello.sni, hello.ech);
-                    let verdict = self.about.judge(core);
-                    if !verdict.allow {
-                        self.held.push(datagram);
-                        return self.denied(verdict);
-                    }
-                }
+    /// Acts on what the hello has told so far.
+    fn heard(&mut self, core: &mut Core, now: Instant, progress: Progress<ClientHello>) -> Step {
+        match progress {
+            Progress::Done(hello) => {
+                self.deadline = None;
+                self.state_name(hello.sni, hello.ech);
+                let verdict = self.about.judge(core);
+                if verdict.allow { self.pass(core, true) } else { self.denied(verdict) }
+            }
+            Progress::Not => {
+                self.deadline = None;
+                let web = matches!(self.about.key.remote.port(), 80 | 443 | 8080 | 8443);
+                if web { self.not_understood(core) } else { self.speak_plainly(core) }
+            }
+            Progress::NeedMore
+                if self.held.len() >= HELD_MAX || self.deadline.is_some_and(|deadline| now >= deadline) =>
+            {
+                self.not_understood(core)
+            }
+            Progress::NeedMore => Step::Wait,
+        }
+    }
+
+    /// An allowed QUIC destination sends another long header: a new connection is judged, anything else belongs to an old one.
+    /// Only a client's first Initials can be opened with keys that derive from the connection ID they carry.
+    fn another_hello(&mut self, core: &mut Core, now: Instant, datagram: Held) -> Step {
+        let begins = matches!(quic::classify(&datagram.payload), quic::Datagram::Initial { .. })
+            && quic::destination(&datagram.payload)
+                .is_some_and(|id| self.allowed_ids.iter().all(|allowed| allowed != id));
+        if begins {
+            let mut reader = Box::new(InitialReader::default());
+            let progress = reader.push(&datagram.payload);
+            if reader.has_opened() || progress != Progress::NeedMore {
+                self.held.push(datagram);
+                self.state = State::Hello(reader);
+                self.deadline = Some(now + HELLO_PATIENCE);
+                return self.heard(core, now, progress);
             }
         }
         Step::Pass(vec![datagram])
@@ -291,9 +306,22 @@ impl Peer {
     }
 
     fn pass(&mut self, core: &mut Core, quic: bool) -> Step {
-        if core.dns.pool().contains(self.about.address) {
-            self.state = State::Lookup;
+        if self.target == self.about.key.remote && core.dns.pool().contains(self.about.address) {
+            self.state = State::Lookup { quic };
             return Step::LookUp;
+        }
+        self.open(quic)
+    }
+
+    fn open(&mut self, quic: bool) -> Step {
+        if quic {
+            for id in self.held.iter().filter_map(|datagram| quic::destination(&datagram.payload)) {
+                if !self.allowed_ids.iter().any(|allowed| allowed == id) {
+                    self.allowed_ids.push(id.to_vec());
+                }
+            }
+            let excess = self.allowed_ids.len().saturating_sub(ALLOWED_IDS_MAX);
+            self.allowed_ids.drain(..excess);
         }
         self.state = State::Passing { quic };
         Step::Pass(std::mem::take(&mut self.held))

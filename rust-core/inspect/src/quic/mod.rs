@@ -57,6 +57,15 @@ pub fn classify(datagram: &[u8]) -> Datagram {
     }
 }
 
+/// The destination connection ID of the long header that a datagram begins with (RFC 9000 §17.2); `None` when it does not.
+pub fn destination(datagram: &[u8]) -> Option<&[u8]> {
+    let first = datagram.first()?;
+    if first & 0x80 == 0 {
+        return None;
+    }
+    LongHeader::parse(datagram).map(|header| header.destination)
+}
+
 /// A variable-length number (RFC 9000 §16).
 fn varint(bytes: &mut crate::cursor::Cursor<'_>) -> Option<u64> {
     let first = bytes.u8()?;

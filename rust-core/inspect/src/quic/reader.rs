@@ -61,6 +61,11 @@ impl InitialReader {
         Self::default()
     }
 
+    /// Whether any Initial packet could be opened so far: the beginning of a connection has been seen.
+    pub fn has_opened(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
     /// Takes the next datagram that the client sent.
     pub fn push(&mut self, datagram: &[u8]) -> Progress<ClientHello> {
         if self.finished {
