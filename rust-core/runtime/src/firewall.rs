@@ -9,13 +9,13 @@ use crate::network::{self, Watch};
 use crate::recorder::Recorder;
 use crate::signals::StopSignals;
 use crate::slab::{DEFAULT_BUFFER_SIZE, Slab};
-use crate::sockets::{OutsideSockets, Protect};
+use crate::sockets::{OutsideSockets, Protect, ping_is_allowed};
 use crate::store::{StateLock, Store, StoreError, prepare_folder};
 use crate::tun::{PacketLog, TunDevice, TunError, TunSource};
 use crate::{clock, resolvers};
 use consentry_catalogue::Catalogue;
 use consentry_consent::{Consents, Owner};
-use consentry_engine::io::{FlowId, Owners, Tun};
+use consentry_engine::io::{Family, FlowId, Owners, Tun};
 use consentry_engine::{Config, Engine, Network};
 use mio::{Poll, Waker};
 use std::io;
@@ -200,6 +200,7 @@ impl Firewall {
             options.max_flows.min(descriptors - max_udp_mappings - max_udp_mappings / 4).max(FEWEST_FLOWS);
         let (buffers, max_tcp_flows) =
             reserve_buffers(max_flows).map_err(system("reserve memory for flows"))?;
+        warn_if_ping_is_forbidden(&network);
         let registry = poll.registry().try_clone().map_err(system("open an event queue"))?;
         let sockets = OutsideSockets::new(registry, descriptors, options.protect);
 
@@ -365,6 +366,16 @@ fn watch_network(
     Ok((Some(watch), network))
 }
 
+/// Pings are a small thing to start without, and a puzzle to whoever misses them.
+fn warn_if_ping_is_forbidden(network: &Network) {
+    let wanted = [(network.ipv4, Family::V4), (network.ipv6, Family::V6)];
+    if wanted.into_iter().any(|(leads_out, family)| leads_out && !ping_is_allowed(family)) {
+        log::warn!(
+            "pings will not be relayed: the system forbids it. Allow it with: sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+        );
+    }
+}
+
 /// Reserves buffers for so many flows, or for half as many as long as the system refuses.
 fn reserve_buffers(flows: usize) -> io::Result<(Slab, usize)> {
     let mut flows = flows;
@@ -376,3 +387,6 @@ fn reserve_buffers(flows: usize) -> io::Result<(Slab, usize)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

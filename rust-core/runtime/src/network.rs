@@ -13,6 +13,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 const RTF_UP: u32 = 0x0001;
 const RTF_REJECT: u32 = 0x0200;
 
+/// Announcements taken in at once. Those left over do no harm: the next one wakes us again.
+const MOST_ANNOUNCEMENTS: usize = 1024;
+
 /// The network as it matters to flows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct State {
@@ -49,10 +52,12 @@ impl Watch {
     pub(crate) fn changed(&mut self) -> Option<Network> {
         let mut buffer = [0; 8192];
         // What they say is not looked at: only that there was something, or that something was lost (ENOBUFS).
-        while !matches!(
-            rustix::io::read(&self.announcements, &mut buffer),
-            Ok(0) | Err(rustix::io::Errno::AGAIN)
-        ) {}
+        for _ in 0..MOST_ANNOUNCEMENTS {
+            match rustix::io::read(&self.announcements, &mut buffer) {
+                Ok(_) | Err(rustix::io::Errno::NOBUFS | rustix::io::Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
         let state = State::read(&self.resolvers, self.tun.as_deref());
         if state == self.state {
             return None;

@@ -24,7 +24,7 @@ struct Lab {
     stopped: Arc<Mutex<bool>>,
     decisions: Arc<Decisions>,
     recorder: Recorder,
-    _server: Server,
+    server: Server,
     _parent: tempfile::TempDir,
 }
 
@@ -55,7 +55,7 @@ impl Lab {
             }),
         };
         let server = Server::start(&folder, reach).unwrap();
-        Self { folder, disk, enforced, stopped, decisions, recorder, _server: server, _parent: parent }
+        Self { folder, disk, enforced, stopped, decisions, recorder, server, _parent: parent }
     }
 
     fn new() -> Self {
@@ -357,8 +357,8 @@ fn the_socket_is_for_its_owner_only_and_goes_with_the_server() {
     let path = lab.folder.join("control.sock");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let folder = lab.folder.clone();
-    let Lab { _server, _parent, .. } = lab;
-    drop(_server);
+    let Lab { server, _parent, .. } = lab;
+    drop(server);
     assert!(!path.exists());
     assert!(Client::connect(&folder).is_none());
 }

@@ -2,6 +2,8 @@
 mod error_queue;
 mod options;
 
+pub(crate) use options::ping_is_allowed;
+
 use consentry_engine::io::{Family, NetError, Readiness, Received, SocketId, Sockets, UdpError};
 use error_queue::QueuedError;
 use mio::unix::SourceFd;

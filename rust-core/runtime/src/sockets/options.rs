@@ -60,6 +60,11 @@ pub(super) fn ping(family: Family) -> Result<OwnedFd, NetError> {
     socket(family, SocketType::DGRAM, Some(protocol))
 }
 
+/// Whether this process may open ping sockets of a family.
+pub(crate) fn ping_is_allowed(family: Family) -> bool {
+    ping(family).is_ok()
+}
+
 /// Whether datagrams go out with "don't fragment" set and are refused when the path is known to be narrower, or are
 /// fragmented by the system (ip(7), `IP_MTU_DISCOVER`; ipv6(7), `IPV6_MTU_DISCOVER`).
 pub(super) fn set_dont_fragment(descriptor: &OwnedFd, family: Family, on: bool) -> Result<(), NetError> {

@@ -22,7 +22,7 @@ pub(crate) use lock::StateLock;
 use consentry_consent::ledger::SigningKey;
 use disk::Disk;
 use redb::{ReadableTable, TableDefinition};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 /// The layout of the tables. A store with a higher number was written by a newer Consentry, and is left alone.
@@ -178,11 +178,6 @@ impl Store {
                 ledger::create_tables(transaction)
             }),
         }
-    }
-
-    /// The folder that holds the store.
-    pub fn folder(&self) -> PathBuf {
-        self.path().parent().map(Path::to_owned).unwrap_or_default()
     }
 }
 

@@ -326,7 +326,7 @@ proptest! {
         let rows = (0..count).map(|i| row(&format!("{}{i}.example", if i % 2 == 1 { "odd" } else { "even" }), START_MS + i / 2));
         record(&store, rows.collect(), START_MS + count);
         let search = odd_only.then(|| "odd".to_owned());
-        let mut query = LogQuery { newest_first, search, ..LogQuery::default() };
+        let mut query = LogQuery { search, newest_first, ..LogQuery::default() };
         let whole = hosts(&store, &query);
         prop_assert_eq!(whole.len() as i64, if odd_only { count / 2 } else { count });
         query.limit = Some(limit);

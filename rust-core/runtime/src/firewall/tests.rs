@@ -1,13 +1,13 @@
 //! A whole firewall on a socket pair in place of a TUN device, with a resolver on the loopback interface.
+use crate::access::{AccessError, State};
+use crate::firewall::OWN_DNS;
+use crate::store::LogQuery;
+use crate::{Firewall, Handle, Options, RunError, StartError, TunSource};
 use consentry_consent::{Scope, Term, Via};
 use consentry_engine::Network;
 use consentry_engine::io::{FlowId, FlowKey, OwnerAnswer, Owners};
 use consentry_engine::packet::build;
 use consentry_inspect::dns;
-use consentry_runtime::access::{AccessError, State};
-use consentry_runtime::firewall::OWN_DNS;
-use consentry_runtime::store::LogQuery;
-use consentry_runtime::{Firewall, Handle, Options, RunError, StartError, TunSource};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::ControlFlow;
 use std::os::unix::net::UnixDatagram;
@@ -176,7 +176,7 @@ fn what_was_held_back_is_logged_and_survives_the_firewall() {
     assert_eq!((rows[0].count, rows[0].attempt.host.as_deref()), (2, Some(NAME)));
 
     // A name keeps its sinkhole address over a restart.
-    let store = consentry_runtime::store::Store::open(&folder).unwrap();
+    let store = crate::store::Store::open(&folder).unwrap();
     assert_eq!(store.sinkholes().unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>(), [NAME]);
     drop(keep);
 }
@@ -207,7 +207,7 @@ fn status_tells_what_happened() {
     lab.ask();
     let status = lab.state().status().unwrap().unwrap();
     assert_eq!((status.pid, status.mtu, status.failure), (std::process::id(), 1500, None));
-    assert_eq!((status.counters.packets_in, status.counters.dns_questions), (1, 1));
+    assert_eq!((status.counters.packets_in, status.counters.packets_out), (1, 1));
     lab.stop().unwrap();
 }
 
