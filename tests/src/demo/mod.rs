@@ -150,7 +150,9 @@ fn open_flow(lab: &Lab) -> Result<TcpStream> {
     let exchange = || -> std::io::Result<TcpStream> {
         let mut stream = lab.connect((address, 80).into(), patience).map_err(std::io::Error::other)??;
         stream.set_read_timeout(Some(patience))?;
-        let request = format!("GET /pass/user@id?type=MXPH HTTP/1.1\r\nHost: {MESSAGING_HOST}\r\n\r\n");
+        let request = format!(
+            "GET /pass/user@id?type=MXPH&externalId=%2B447700900456 HTTP/1.1\r\nHost: {MESSAGING_HOST}\r\n\r\n"
+        );
         stream.write_all(request.as_bytes())?;
         stream.read_exact(&mut [0; 1])?;
         Ok(stream)

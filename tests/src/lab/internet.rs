@@ -79,7 +79,11 @@ impl Internet {
 
     /// Puts a file of `len` reproducible bytes on the web server, as `/NAME`; returns its SHA-256.
     pub fn publish(&self, name: &str, len: usize) -> Result<String> {
-        make_file(&self.folder.join("www").join(name), len)
+        let path = self.folder.join("www").join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(LabError::io("making a web folder"))?;
+        }
+        make_file(&path, len)
     }
 
     /// Makes a file of `len` reproducible bytes for the phone to send; returns where it is and its SHA-256.
