@@ -138,6 +138,9 @@ impl EventLoop {
             }
         }
         self.outside.sockets.abort_all();
+        // The engine is the only one that held buffers: with it gone, all of them are free, and the slab can be unmapped.
+        drop(self.engine);
+        self.outside.buffers.take_back_all();
         match carried.failure {
             None => Ok(()),
             Some(failure) => Err(RunError::Engine(failure)),
@@ -165,7 +168,8 @@ impl EventLoop {
         for event in events {
             match event.token() {
                 TUN => {
-                    carried.tun_readable |= event.is_readable();
+                    // An error shows when reading: the device is gone.
+                    carried.tun_readable |= event.is_readable() || event.is_error();
                     if event.is_writable() && outside.tun.is_waiting() {
                         outside.tun.write_waiting();
                         if outside.tun.has_room() {

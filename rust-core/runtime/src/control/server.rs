@@ -83,9 +83,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+        self.connections.close();
         // Wakes the thread out of accept(2).
         let _ = rustix::net::shutdown(&*self.listener, Shutdown::Both);
-        self.connections.close();
         if let Some(thread) = self.thread.take() {
             // A panic there was reported when it happened.
             let _ = thread.join();
