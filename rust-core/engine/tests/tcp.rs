@@ -207,6 +207,41 @@ fn a_server_may_speak_first() {
 }
 
 #[test]
+fn a_client_that_says_one_word_and_waits_is_heard() {
+    let mut world = World::new();
+    let server = "192.0.2.25:7000";
+    let app = world.phone.connect(server);
+    world.settle();
+    world.phone.send(app, b"x");
+    world.settle();
+    assert_eq!(world.internet.connection(server).received, b"x");
+    world.phone.send(app, b"yz?\r\n");
+    world.settle();
+    assert_eq!(world.internet.connection(server).received, b"xyz?\r\n", "each byte once");
+}
+
+#[test]
+fn a_request_said_letter_by_letter_is_still_judged() {
+    for (host, allowed) in [("example.com", true), ("data.mistat.xiaomi.com", false)] {
+        let mut world = World::new();
+        let server = "192.0.2.25:7000";
+        let app = world.phone.connect(server);
+        world.settle();
+        let request = get(host, "/some/path");
+        for byte in &request {
+            if world.phone.tcp(app).may_send() {
+                world.phone.send(app, &[*byte]);
+            }
+            world.settle();
+        }
+        let received = &world.internet.connection(server).received;
+        let expected: &[u8] = if allowed { &request } else { b"GET" };
+        assert_eq!(received, expected, "the path and the name are held back");
+        assert_eq!(world.attempts.len(), usize::from(!allowed));
+    }
+}
+
+#[test]
 fn mi_push_is_recognised_on_any_port() {
     let mut world = World::new();
     let somewhere = "192.0.2.99:7777";

@@ -50,6 +50,8 @@ pub(crate) struct Gate {
     held: Vec<u8>,
     /// What the held bytes said.
     heard: Option<Heard>,
+    /// How many of the held bytes have been let through already, being no more than part of a word.
+    early: usize,
     /// Bytes let through that wait for the server.
     outbox: Vec<u8>,
     /// How many bytes of the outbox the server has taken.
@@ -66,6 +68,7 @@ impl Gate {
             backlog: Vec::new(),
             held: Vec::new(),
             heard: None,
+            early: 0,
             outbox: Vec::new(),
             outbox_sent: 0,
             body_left: 0,
@@ -90,6 +93,11 @@ impl Gate {
     /// The bytes held back whose verdict is awaited.
     pub(crate) fn held(&self) -> &[u8] {
         &self.held
+    }
+
+    /// Whether anything is held back that has not been let through.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.held.len() > self.early
     }
 
     /// What the app said that now wants a verdict. Works on bytes taken in earlier; call it before [`Gate::offer`] and after
@@ -141,11 +149,24 @@ impl Gate {
 
     /// What was heard last is allowed: it moves to the outbox, and what follows is judged in its turn.
     pub(crate) fn release(&mut self) {
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
+        held.drain(..self.early.min(held.len()));
+        self.early = 0;
         if self.outbox.is_empty() {
             self.outbox = held;
         } else {
             self.outbox.extend_from_slice(&held);
+        }
+    }
+
+    /// Lets through what says nothing yet, being part of a single word, and goes on listening: otherwise a client that says one
+    /// word and waits for an answer would wait for ever. Only towards a server that is connected already.
+    pub(crate) fn release_bare_word(&mut self) {
+        if let Stage::First(first) = &self.stage
+            && first.is_bare_word()
+        {
+            self.outbox.extend_from_slice(&self.held[self.early..]);
+            self.early = self.held.len();
         }
     }
 
@@ -160,6 +181,7 @@ impl Gate {
     /// Everything the app said that was not let through, as evidence.
     pub(crate) fn take_held(&mut self) -> Vec<u8> {
         let mut held = std::mem::take(&mut self.held);
+        held.drain(..std::mem::take(&mut self.early).min(held.len()));
         held.append(&mut self.backlog);
         held
     }

@@ -54,14 +54,19 @@ impl Flow {
                 (Offer::Pass(_), None) => (0, Err(NetError::WouldBlock)),
             });
             match moved {
-                Some(Ok(count)) => lent.core.counters.bytes_out += count as u64,
+                Some(Ok(count)) => {
+                    lent.core.counters.bytes_out += count as u64;
+                    if self.server.is_some() {
+                        self.gate.release_bare_word();
+                    }
+                }
                 Some(Err(NetError::WouldBlock)) | None => return,
                 Some(Err(_)) => return self.reset(lent),
             }
         }
         let finished = self.connection.as_ref().is_some_and(Connection::app_finished);
         if finished && !self.told_server {
-            if !self.gate.held().is_empty() {
+            if self.gate.holds_back() {
                 // The app will not say more: what it said is judged as it is.
                 self.hear(lent, Heard::First(Facts::Unknown));
                 if matches!(self.state, State::Relaying | State::Reading { .. }) {

@@ -57,6 +57,12 @@ impl FirstBytes {
         Self::default()
     }
 
+    /// Whether all that was said so far is the beginning of one word: too little to tell what it is, and too little to say
+    /// anything. Some protocols say no more before the other end answers.
+    pub fn is_bare_word(&self) -> bool {
+        matches!(&self.state, State::Text(line) if line.method.is_none())
+    }
+
     /// Takes the next bytes of the stream; `None` asks for more.
     pub fn push(&mut self, bytes: &[u8]) -> Option<Facts> {
         let first = *bytes.first()?;
