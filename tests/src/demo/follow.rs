@@ -2,6 +2,7 @@
 use crate::lab::{Lab, LabError, Result, firewall::program};
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -15,8 +16,8 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 pub(super) struct Follower {
     process: Child,
     records: mpsc::Receiver<Value>,
-    /// What was said already: coalesced repeats are not said again.
-    said: Vec<String>,
+    /// What was said already: a record comes again whenever its attempt is repeated.
+    said: BTreeSet<String>,
 }
 
 impl Follower {
@@ -38,36 +39,49 @@ impl Follower {
                 }
             }
         });
-        Ok(Self { process, records, said: Vec::new() })
+        Ok(Self { process, records, said: BTreeSet::new() })
     }
 
-    /// Waits for the log to speak of `service`; returns every new line up to there.
+    /// Lays aside what came before the next deed.
+    pub(super) fn forget_news(&mut self) {
+        for _ in self.records.try_iter() {}
+    }
+
+    /// Waits for the log to speak of a flow to `service`; returns what is new in it, ready to be read.
     pub(super) fn about(&mut self, service: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = Vec::new();
         while let Ok(record) = self.records.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            let ours = record["service"] == service;
-            lines.extend(self.fresh(&record));
-            if ours {
+            if record["service"] != service {
+                continue;
+            }
+            lines.extend(self.new_lines(&record));
+            if record["signal"] != "dns_question" {
                 break;
             }
         }
-        lines.extend(self.news());
         lines
     }
 
-    /// Every new line that is there already.
-    pub(super) fn news(&mut self) -> Vec<String> {
-        let records: Vec<Value> = self.records.try_iter().collect();
-        records.iter().filter_map(|record| self.fresh(record)).collect()
-    }
-
-    fn fresh(&mut self, record: &Value) -> Option<String> {
-        let line = line(record);
-        (!self.said.contains(&line)).then(|| {
-            self.said.push(line.clone());
-            line
-        })
+    /// The reason, and each kind of identifier, the first time they come up.
+    fn new_lines(&mut self, record: &Value) -> Vec<String> {
+        let mut lines = Vec::new();
+        let reason = record["reason"].as_str().unwrap_or_default();
+        if self.said.insert(reason.to_owned()) {
+            lines.push(reason.to_owned());
+        }
+        let identifiers = record["identifiers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let kinds = identifiers.iter().filter_map(|identifier| {
+            let kind = identifier["kind"].as_str()?.replace('_', " ");
+            let form = identifier["form"].as_str().unwrap_or("plain");
+            Some(if form == "plain" { kind } else { format!("{kind} ({form})") })
+        });
+        let service = record["service"].as_str().unwrap_or_default();
+        let fresh: Vec<String> = kinds.filter(|kind| self.said.insert(format!("{service} {kind}"))).collect();
+        if !fresh.is_empty() {
+            lines.push(format!("it was about to tell: {}", fresh.join(", ")));
+        }
+        lines
     }
 }
 
@@ -77,25 +91,4 @@ impl Drop for Follower {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Service, reason, and what would have been said about the owner.
-fn line(record: &Value) -> String {
-    let text = |key: &str| record[key].as_str().unwrap_or_default();
-    let mut line = format!("{}: {}", text("service"), text("reason"));
-    let identifiers = record["identifiers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut kinds: Vec<String> = identifiers
-        .iter()
-        .filter_map(|identifier| {
-            let kind = identifier["kind"].as_str()?.replace('_', " ");
-            let form = identifier["form"].as_str().unwrap_or("plain");
-            Some(if form == "plain" { kind } else { format!("{kind} ({form})") })
-        })
-        .collect();
-    kinds.dedup();
-    if !kinds.is_empty() {
-        line.push_str("; it would have told: ");
-        line.push_str(&kinds.join(", "));
-    }
-    line
 }

@@ -50,6 +50,11 @@ impl Screen {
         self.line(&format!("  {word} {about:<32} {target}"));
     }
 
+    pub(super) fn cut(&mut self, about: &str, when: &str) {
+        let word = self.paint(RED, "cut    ");
+        self.line(&format!("  {word} {about:<32} {when}"));
+    }
+
     pub(super) fn note(&mut self, text: &str) {
         for line in wrap(text, WIDTH - 10) {
             self.line(&format!("          {}", self.paint(DIM, &line)));
