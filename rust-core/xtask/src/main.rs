@@ -1,7 +1,9 @@
-//! The build and test commands: `cargo xtask test` and `cargo xtask demo`. Each does all of its own set-up.
+//! The build and test commands: `cargo xtask test`, `cargo xtask demo` and `cargo xtask apk`. Each does all of its own set-up.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
+mod apk;
+mod app_tests;
 mod cargo;
 mod demo;
 mod isolation;
@@ -33,6 +35,10 @@ enum Task {
         #[arg(long)]
         interactive: bool,
     },
+    /// Run the Android app's tests only
+    AppTests,
+    /// Build the Android package, sign it and check it
+    Apk(apk::Options),
 }
 
 /// Why a task could not be carried out.
@@ -52,12 +58,27 @@ enum TaskError {
     /// Something is missing on this machine; the text says what to do.
     #[error("{0}")]
     Missing(String),
+    /// A file could not be read or written.
+    #[error("{doing} {}: {source}", path.display())]
+    File {
+        /// What was being done: "reading", "writing".
+        doing: &'static str,
+        /// To which file or folder.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something that was built or fetched breaks a rule; the text says which.
+    #[error("{0}")]
+    Refused(String),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Test { require_lab } => test::run(require_lab),
         Task::Demo { interactive } => demo::run(interactive),
+        Task::AppTests => app_tests::run(&isolation::Isolation::find()),
+        Task::Apk(options) => apk::run(&options),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -33,9 +33,15 @@ const MORE_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 /// wanted as programs only.
 const START_POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Makes sure that every tool is there, with apt-get where it can.
+/// Makes sure that every tool of the end-to-end tests is there, with apt-get where it can.
 pub(crate) fn ensure() -> Result<(), TaskError> {
-    let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| !is_there(program)).collect();
+    ensure_each(TOOLS)
+}
+
+/// Makes sure that each of these programs (or, with an absolute path, files) is there; the other half of each pair is the
+/// Debian package that holds it.
+pub(crate) fn ensure_each(tools: &[(&str, &str)]) -> Result<(), TaskError> {
+    let missing: Vec<_> = tools.iter().filter(|(program, _)| !is_there(program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -55,7 +61,7 @@ pub(crate) fn ensure() -> Result<(), TaskError> {
     words.extend(&packages);
     apt_get(&words)?;
     drop(policy);
-    match TOOLS.iter().find(|(program, _)| !is_there(program)) {
+    match tools.iter().find(|(program, _)| !is_there(program)) {
         None => Ok(()),
         Some((program, package)) => {
             Err(TaskError::Missing(format!("{program} is still missing after installing {package}")))
@@ -67,8 +73,9 @@ fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(MORE_FOLDERS.map(Into::into));
     folders.into_iter().any(|folder| {
-        fs::metadata(folder.join(program))
-            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        fs::metadata(folder.join(program)).is_ok_and(|file| {
+            file.is_file() && (program.starts_with('/') || file.permissions().mode() & 0o111 != 0)
+        })
     })
 }
 

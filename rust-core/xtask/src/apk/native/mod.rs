@@ -1,0 +1,105 @@
+//! libconsentry.so for each kind of processor.
+pub(crate) mod abi;
+mod check;
+mod debian;
+mod ndk;
+mod stand_ins;
+mod symbols;
+mod unwinder;
+
+use super::{files, program, versions::Versions};
+use crate::{TaskError, cargo::root};
+use abi::Abi;
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+use symbols::SystemSymbols;
+
+/// The crate, and the file name of what it builds.
+const PACKAGE: &str = "consentry-android";
+pub(crate) const LIBRARY: &str = "libconsentry.so";
+
+/// A library that was built and found fit for Android.
+pub(crate) struct Library {
+    /// For which processors.
+    pub(crate) abi: Abi,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+/// A compiler set that is ready: a cargo command that builds for Android, and where it puts things.
+struct Toolchain {
+    cargo: Command,
+    target_folder: PathBuf,
+    /// Whether our lists answer for the system's symbols. The NDK brings libraries, and versions, of its own.
+    listed_symbols: bool,
+}
+
+/// Builds the library for each of these and checks it; with `afresh`, compiles our own crates again even if nothing
+/// changed.
+pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<Vec<Library>, TaskError> {
+    let toolchain = || match std::env::var_os("ANDROID_NDK_HOME") {
+        Some(ndk) => ndk::prepare(versions, abis, &PathBuf::from(ndk)),
+        None => debian::prepare(versions, abis),
+    };
+    let targets = abis.iter().flat_map(|abi| ["--target", abi.rust]);
+    if afresh {
+        let mut clean = toolchain()?.cargo;
+        clean.args(["clean", "--release", "--package", PACKAGE]).args(targets.clone());
+        program::run(clean)?;
+    }
+    let Toolchain { mut cargo, target_folder, listed_symbols } = toolchain()?;
+    cargo.args(["build", "--locked", "--release", "--lib", "--package", PACKAGE]).args(targets);
+    // One small library: no lines for a debugger, everything optimised as one.
+    for setting in ["lto=\"fat\"", "codegen-units=1", "debug=false", "strip=true"] {
+        cargo.args(["--config", &format!("profile.release.{setting}")]);
+    }
+    let status = cargo
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|source| TaskError::Start { program: "cargo".into(), source })?;
+    if !status.success() {
+        return Err(TaskError::Failed(format!("building {LIBRARY}")));
+    }
+    let symbols = SystemSymbols::read()?;
+    let allowed = listed_symbols.then_some(&symbols);
+    abis.iter()
+        .map(|abi| {
+            let path = target_folder.join(abi.rust).join("release").join(LIBRARY);
+            check::fit_for_android(&files::read(&path)?, abi.machine, allowed).map_err(|reason| {
+                TaskError::Refused(format!("Android would refuse {LIBRARY} for {}: {reason}", abi.name))
+            })?;
+            Ok(Library { abi: *abi, path })
+        })
+        .collect()
+}
+
+/// A cargo, in the workspace's root, that is not the one that runs us: nothing of that one's environment is left.
+fn cargo_of_its_own(cargo: &str) -> Command {
+    let mut command = Command::new(cargo);
+    command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_string_lossy().into_owned();
+        if ours.starts_with("CARGO_")
+            && ours != "CARGO_HOME"
+            && ours != "CARGO_BUILD_JOBS"
+            && !ours.starts_with("CARGO_HTTP")
+            || ours.starts_with("RUST")
+            || ours == "CARGO"
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The name of an environment variable that concerns one target only, such as "CC".
+fn for_target(name: &str, abi: &Abi) -> String {
+    format!("{name}_{}", abi.rust.replace('-', "_"))
+}
+
+/// The same for cargo's own, such as "LINKER".
+fn cargo_setting(abi: &Abi, name: &str) -> String {
+    format!("CARGO_TARGET_{}_{name}", abi.rust.replace('-', "_").to_uppercase())
+}

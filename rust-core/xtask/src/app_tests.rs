@@ -1,0 +1,170 @@
+//! The app's tests: its Kotlin on this machine's JVM, on Android's own classes (Robolectric), with the real engine.
+use crate::{
+    TaskError,
+    apk::{
+        APPLICATION, archive, files,
+        java::Java,
+        kotlin::{Kotlin, Module},
+        maven::{self, Wanted},
+        platform,
+        resources::{self, Resources},
+        versions::Versions,
+    },
+    cargo::{command, root, succeeds, target_folder},
+    isolation::Isolation,
+};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+/// Where Robolectric looks for the app's resources.
+const CONFIGURATION: &str = "com/android/tools/test_config.properties";
+/// Libraries that Robolectric needs in the form Android's tools use: an archive with the classes in it.
+const ARCHIVES: [&str; 3] = ["androidx-test-idling", "androidx-test-monitor", "androidx-tracing"];
+/// Android itself, prepared by Robolectric, as the tests run on: our lowest and our target.
+const PLATFORMS: [&str; 2] = ["android-all-instrumented", "android-all-instrumented-min"];
+
+/// Builds the engine for this machine and the app, and runs the app's tests; false if one fails.
+///
+/// Tests that make a TUN device need namespaces. They learn from the system property `consentry.lab` whether there are any.
+/// Pictures of screens go to the folder `consentry.pictures`.
+pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
+    let began = std::time::Instant::now();
+    if !succeeds(command(&["build", "--quiet", "--lib", "--package", "consentry-android"]))? {
+        return Ok(false);
+    }
+    let versions = Versions::read()?;
+    let java = Java::find()?;
+    let folder = root().join("build/app-tests");
+    files::create_empty_folder(&folder)?;
+    let resources = resources::link(&versions, &java, &folder)?;
+    let libraries = Libraries::fetch(&versions)?;
+    let classes = compile(&versions, &java, &resources, &libraries, &folder)?;
+
+    let pictures = root().join("build/pictures");
+    files::create_empty_folder(&pictures)?;
+    println!("running the app's tests; pictures of its screens go to {}", pictures.display());
+    let mut tests = java.command(&classes, "2g");
+    let property = |name: &str, value: &Path| format!("-D{name}={}", value.display());
+    let lab = !matches!(isolation, Isolation::Impossible(_));
+    // Options of the JVM stand before the main class.
+    tests
+        .arg(property("java.library.path", &target_folder().join("debug")))
+        .arg(property("robolectric.dependency.dir", &libraries.platforms))
+        .arg("-Drobolectric.offline=true")
+        .arg(property("consentry.pictures", &pictures))
+        .arg(property("consentry.source", &root().join("android-app/src/main")))
+        .arg(format!("-Dconsentry.lab={lab}"))
+        .arg("org.junit.platform.console.ConsoleLauncher")
+        .args(["execute", "--disable-banner", "--disable-ansi-colors", "--fail-if-no-tests"])
+        .args(["--details=summary", "--include-classname=.*", "--exclude-engine=junit-jupiter"])
+        .arg("--scan-classpath")
+        .arg(folder.join("test-classes"))
+        .arg("--reports-dir")
+        .arg(folder.join("reports"))
+        .current_dir(root())
+        .stdin(Stdio::null());
+    let passed = succeeds(isolation.wrap(tests))?;
+    let word = if passed { "passed" } else { "FAILED" };
+    println!("the app's tests {word}, {} s", began.elapsed().as_secs());
+    Ok(passed)
+}
+
+/// What the tests are compiled against and run with.
+struct Libraries {
+    kotlin: Kotlin,
+    /// Robolectric, `JUnit` and what they need.
+    testing: Vec<PathBuf>,
+    /// The folder Robolectric takes platforms from.
+    platforms: PathBuf,
+}
+
+impl Libraries {
+    fn fetch(versions: &Versions) -> Result<Self, TaskError> {
+        let library = |name: &str| versions.library(name);
+        let archives = ARCHIVES.iter().map(|name| library(name)).collect::<Result<Vec<_>, _>>()?;
+        let jars = [
+            // Maven takes the archives for jars when it follows Robolectric to them.
+            Wanted::whole(library("robolectric")?).without(archives.clone()),
+            Wanted::whole(library("junit")?),
+            Wanted::alone(library("console-launcher")?, "jar"),
+        ];
+        let mut testing = files::files_below(&maven::fetch(versions, "testing", &jars)?)?;
+        let wanted: Vec<Wanted> =
+            archives.iter().map(|library| Wanted::alone(library.clone(), "aar")).collect();
+        let folder = maven::fetch(versions, "testing-archives", &wanted)?;
+        for archive in archives {
+            testing.push(classes_of(&folder.join(archive.file_name("aar")))?);
+        }
+        let mut platforms = PathBuf::new();
+        for name in PLATFORMS {
+            // One by one: Maven takes two versions of a library for a choice.
+            let platform = library(name)?;
+            let file = platform.file_name("jar");
+            let fetched = maven::fetch(versions, name, &[Wanted::alone(platform, "jar")])?.join(&file);
+            platforms = files::cache()?.join("platforms");
+            files::link(&fetched, &platforms.join(file))?;
+        }
+        Ok(Self { kotlin: Kotlin::fetch(versions)?, testing, platforms })
+    }
+}
+
+/// The classes in one of Android's archives, unpacked beside it.
+fn classes_of(path: &Path) -> Result<PathBuf, TaskError> {
+    let jar = path.with_extension("classes.jar");
+    if !jar.exists() {
+        files::write(&jar, archive::read_one(path, "classes.jar")?)?;
+    }
+    Ok(jar)
+}
+
+/// Compiles the app and its tests; gives the class path to run them with.
+fn compile(
+    versions: &Versions,
+    java: &Java,
+    resources: &Resources,
+    libraries: &Libraries,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, TaskError> {
+    let source = root().join("android-app/src");
+    let (app, tests) = (folder.join("classes"), folder.join("test-classes"));
+    println!("compiling the app");
+    let module = Module {
+        name: "app",
+        source: &source.join("main/kotlin"),
+        class_path: &[platform::slim(versions)?, resources.classes.clone()],
+        friend: None,
+        java_8_only: true,
+    };
+    libraries.kotlin.compile(java, &module, &app)?;
+
+    println!("compiling its tests");
+    let mut class_path = vec![app.clone(), resources.classes.clone()];
+    class_path.extend(libraries.testing.iter().cloned());
+    // After Robolectric, whose own versions of some classes come first.
+    class_path.push(platform::whole(versions)?);
+    let module = Module {
+        name: "app-tests",
+        source: &source.join("test/kotlin"),
+        class_path: &class_path,
+        friend: Some(&app),
+        java_8_only: false,
+    };
+    libraries.kotlin.compile(java, &module, &tests)?;
+
+    let assets = folder.join("assets");
+    files::create_folder(&assets)?;
+    let configuration = [
+        ("android_merged_assets", &assets),
+        ("android_merged_manifest", &resources.manifest),
+        ("android_resource_apk", &resources.package),
+    ];
+    let configuration = configuration.map(|(name, path)| format!("{name}={}\n", path.display())).concat();
+    let package = format!("android_custom_package={APPLICATION}\n");
+    files::write(&tests.join(CONFIGURATION), configuration + &package)?;
+
+    let mut run_path = vec![tests, source.join("test/resources"), libraries.kotlin.library.clone()];
+    run_path.extend(class_path);
+    Ok(run_path)
+}
