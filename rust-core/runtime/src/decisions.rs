@@ -1,5 +1,6 @@
 //! Changes of consent, one at a time: first on disk, then in force.
 use crate::clock;
+use crate::open_state::Observer;
 use crate::store::{ConsentLedger, Store, StoreError};
 use consentry_catalogue::Catalogue;
 use consentry_consent::ledger::{Broken, Entry, verify};
@@ -17,18 +18,29 @@ pub(crate) type Enforce = Box<dyn Fn(Consents) + Send + Sync>;
 pub(crate) struct Decisions {
     catalogue: &'static Catalogue,
     state: Mutex<State>,
-    enforce: Option<Enforce>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 struct State {
     stored: StoredConsents<ConsentLedger>,
+    /// The firewall that runs, if any.
+    enforce: Option<Enforce>,
     /// Withdrawals in force in the running firewall that the store did not take yet.
     unsaved: VecDeque<Change>,
 }
 
+/// A firewall's place as the one that enforces the consents; given up when dropped.
+pub(crate) struct Enforcing(Arc<Decisions>);
+
+impl Drop for Enforcing {
+    fn drop(&mut self) {
+        self.0.lock().enforce = None;
+    }
+}
+
 /// Why a change was not made, or not wholly.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DecisionError {
+pub enum DecisionError {
     /// It makes no sense.
     #[error(transparent)]
     Consent(#[from] ConsentError),
@@ -43,14 +55,26 @@ pub(crate) enum DecisionError {
 }
 
 impl Decisions {
-    /// Loads and checks the consents of a store. `enforce` is called with every new state, in order.
+    /// Loads and checks the consents of a store.
     pub(crate) fn open(
         store: Arc<Store>,
         catalogue: &'static Catalogue,
-        enforce: Option<Enforce>,
+        observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, StoreError> {
         let stored = ConsentLedger::open(store)?;
-        Ok(Self { catalogue, state: Mutex::new(State { stored, unsaved: VecDeque::new() }), enforce })
+        let state = State { stored, enforce: None, unsaved: VecDeque::new() };
+        Ok(Self { catalogue, state: Mutex::new(state), observer })
+    }
+
+    /// From now on `enforce` is called with every new state, in order, until what is returned is dropped. `None`: a firewall
+    /// is there already.
+    pub(crate) fn enforce_with(self: &Arc<Self>, enforce: Enforce) -> Option<Enforcing> {
+        let mut state = self.lock();
+        if state.enforce.is_some() {
+            return None;
+        }
+        state.enforce = Some(enforce);
+        Some(Enforcing(self.clone()))
     }
 
     /// The consents in force.
@@ -97,7 +121,7 @@ impl Decisions {
         state.unsaved.extend(ended.iter().cloned());
         let stored = state.store_unsaved();
         if !ended.is_empty() {
-            self.enforce(&state);
+            self.put_in_force(&state);
         }
         if let Err(error) = &stored {
             log::error!("the ledger does not have every consent change yet: {error}");
@@ -129,7 +153,7 @@ impl Decisions {
         let mut state = self.lock();
         let change = change(&state.effective())?;
         state.store(&change).map_err(DecisionError::NotStored)?;
-        self.enforce(&state);
+        self.put_in_force(&state);
         Ok(change)
     }
 
@@ -140,21 +164,24 @@ impl Decisions {
     ) -> Result<Change, DecisionError> {
         let mut state = self.lock();
         let change = change(&state.effective())?;
-        let stored = state.store(&change);
-        if stored.is_err() && self.enforce.is_some() {
-            state.unsaved.push_back(change.clone());
+        if let Err(error) = state.store(&change) {
+            if state.enforce.is_none() {
+                return Err(DecisionError::NotStored(error));
+            }
+            state.unsaved.push_back(change);
+            self.put_in_force(&state);
+            return Err(DecisionError::NotYetStored(error));
         }
-        self.enforce(&state);
-        match stored {
-            Ok(()) => Ok(change),
-            Err(error) if self.enforce.is_some() => Err(DecisionError::NotYetStored(error)),
-            Err(error) => Err(DecisionError::NotStored(error)),
-        }
+        self.put_in_force(&state);
+        Ok(change)
     }
 
-    fn enforce(&self, state: &State) {
-        if let Some(enforce) = &self.enforce {
+    fn put_in_force(&self, state: &State) {
+        if let Some(enforce) = &state.enforce {
             enforce(state.effective());
+        }
+        if let Some(observer) = &self.observer {
+            observer.consents_changed();
         }
     }
 

@@ -2,6 +2,7 @@
 use crate::clock;
 use crate::control::Status;
 use crate::enforcement::Enforcement;
+use crate::firewall::FailureListener;
 use crate::network::Watch;
 use crate::recorder::RecorderHandle;
 use crate::signals::StopSignals;
@@ -91,6 +92,7 @@ pub(crate) struct EventLoop {
     pub(crate) signals: Option<StopSignals>,
     pub(crate) network: Network,
     pub(crate) started: Instant,
+    pub(crate) on_failure: Option<FailureListener>,
 }
 
 /// What one turn of the loop carries over to the next.
@@ -302,12 +304,15 @@ impl EventLoop {
         log::error!(
             "the engine failed ({failure}): from now on nothing passes. Stop and start the firewall, and report this"
         );
-        carried.failure = Some(failure);
         self.outside.sockets.abort_all();
         let raw = self.outside.tun.as_raw_fd();
         if let Err(error) = self.poll.registry().deregister(&mut SourceFd(&raw)) {
             log::error!("the TUN device still reports events: {error}");
         }
+        if let Some(tell) = self.on_failure.take() {
+            tell(&failure);
+        }
+        carried.failure = Some(failure);
     }
 
     /// One turn without an engine: only status and stop are answered.

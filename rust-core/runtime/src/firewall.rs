@@ -1,16 +1,16 @@
 //! A running firewall: everything put together.
-use crate::control::{Client, Reach, Server, Status};
-use crate::decisions::Decisions;
+use crate::control::{Reach, Server, Status};
+use crate::decisions::Enforcing;
 use crate::enforcement::Enforcement;
 use crate::event_loop::{Command, EventLoop, Outside, WAKER};
 pub use crate::event_loop::{NobodyKnows, RunError};
 use crate::limits;
 use crate::network::{self, Watch};
-use crate::recorder::Recorder;
+use crate::open_state::OpenState;
 use crate::signals::StopSignals;
 use crate::slab::{DEFAULT_BUFFER_SIZE, Slab};
 use crate::sockets::{OutsideSockets, Protect, ping_is_allowed};
-use crate::store::{StateLock, Store, StoreError, prepare_folder};
+use crate::store::StoreError;
 use crate::tun::{PacketLog, TunDevice, TunError, TunSource};
 use crate::{clock, resolvers};
 use consentry_catalogue::Catalogue;
@@ -44,11 +44,20 @@ const MAX_UDP_MAPPINGS: usize = 4_096;
 const FEWEST_FLOWS: usize = 16;
 /// Commands that wait for the packet thread; it takes them at every turn.
 const MOST_COMMANDS: usize = 1024;
-/// How long a start waits for a command that has the state folder just now.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
-const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// How long other threads wait for an answer of the packet thread.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Told once, on the packet thread, that the engine has failed and why: from then on nothing passes.
+pub type FailureListener = Box<dyn FnOnce(&str) + Send>;
+
+/// Where a firewall finds consents and keeps its log.
+#[derive(Debug)]
+pub enum StateSource {
+    /// A folder, opened by the firewall and closed when it ends.
+    Folder(PathBuf),
+    /// One that is open already, and stays so.
+    Open(Arc<OpenState>),
+}
 
 /// What a firewall is started with.
 pub struct Options {
@@ -56,13 +65,15 @@ pub struct Options {
     pub tun: TunSource,
     /// Its MTU, in bytes; see [`TunDevice::open`] for what `None` means.
     pub mtu: Option<usize>,
-    /// The state folder.
-    pub state: PathBuf,
+    /// Consents and log.
+    pub state: StateSource,
+    /// Whether commands can reach it, through a control socket in the state folder.
+    pub control: bool,
     /// Resolvers to ask; when empty, those of `/etc/resolv.conf`.
     pub resolvers: Vec<SocketAddr>,
     /// Where to write every packet that passes the TUN device (pcap).
     pub packet_log: Option<PathBuf>,
-    /// The services to recognise.
+    /// The services to recognise, unless the state is open already: that brings its own.
     pub catalogue: &'static Catalogue,
     /// Our own DNS addresses inside the tunnel.
     pub own_dns: Vec<IpAddr>,
@@ -78,6 +89,8 @@ pub struct Options {
     /// Whether SIGINT, SIGTERM and SIGHUP end the firewall in good order. They are then blocked in the thread that starts it
     /// and in all threads started afterwards.
     pub stop_on_signals: bool,
+    /// Who wants to know at once when the engine fails.
+    pub on_failure: Option<FailureListener>,
     /// Allows everything. Only for the test that shows that the tests can fail, and for benchmarks.
     pub rules_off: bool,
 }
@@ -88,7 +101,8 @@ impl Options {
         Self {
             tun,
             mtu: None,
-            state,
+            state: StateSource::Folder(state),
+            control: true,
             resolvers: Vec::new(),
             packet_log: None,
             catalogue: Catalogue::builtin(),
@@ -98,6 +112,7 @@ impl Options {
             protect: None,
             owners: Box::new(NobodyKnows),
             stop_on_signals: true,
+            on_failure: None,
             rules_off: false,
         }
     }
@@ -151,9 +166,10 @@ pub enum StartError {
 pub struct Firewall {
     event_loop: EventLoop,
     handle: Handle,
-    // Dropped in this order: no more commands, then the rest is written.
-    server: Server,
-    recorder: Recorder,
+    // Dropped in this order: no more commands, then nobody enforces, then the rest is written.
+    server: Option<Server>,
+    enforcing: Enforcing,
+    state: Arc<OpenState>,
 }
 
 /// Reaches a running firewall from other threads of its process. Cheap to clone.
@@ -174,7 +190,11 @@ impl Firewall {
         let signals = signals.map_err(system("take signals over"))?;
         let descriptors = usize::try_from(limits::raise_descriptor_limit()).unwrap_or(usize::MAX);
 
-        let store = Arc::new(open_store(&options.state)?);
+        let state = match options.state {
+            StateSource::Folder(folder) => Arc::new(OpenState::open(&folder, options.catalogue, None)?),
+            StateSource::Open(state) => state,
+        };
+        let (catalogue, decisions, recorder) = (state.catalogue, &state.decisions, state.recorder.handle());
         let poll = Poll::new().map_err(system("open an event queue"))?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(system("open an event queue"))?;
         let (commands, receiver) = sync_channel(MOST_COMMANDS);
@@ -188,9 +208,9 @@ impl Firewall {
                 let _ = answer.recv_timeout(PATIENCE);
             }
         };
-        let decisions = Arc::new(Decisions::open(store.clone(), options.catalogue, Some(Box::new(enforce)))?);
-        let recorder =
-            Recorder::start(store.clone(), decisions.clone()).map_err(system("start the store thread"))?;
+        let enforcing = decisions.enforce_with(Box::new(enforce)).ok_or_else(|| {
+            StartError::AlreadyRunning { folder: state.folder().to_owned(), pid: Some(std::process::id()) }
+        })?;
 
         let tun = open_tun(options.tun, options.mtu, options.packet_log.as_deref())?;
         let (watch, network) = watch_network(options.network, options.resolvers, tun.name())?;
@@ -206,54 +226,37 @@ impl Firewall {
 
         let now = Instant::now();
         let (enforcement, policy) =
-            Enforcement::new(options.catalogue, decisions.consents(), options.rules_off, &clock::now(), now);
+            Enforcement::new(catalogue, decisions.consents(), options.rules_off, &clock::now(), now);
         let config = Config {
             own_dns: options.own_dns,
             network: network.clone(),
-            secret: store.secret()?,
+            secret: state.store.secret()?,
             max_tcp_flows,
             max_udp_mappings,
             verify_checksums: false,
         };
-        let mut engine = Engine::new(config, options.catalogue, policy, tun.mtu(), now);
-        for (name, index) in store.sinkholes()? {
+        let mut engine = Engine::new(config, catalogue, policy, tun.mtu(), now);
+        for (name, index) in state.store.sinkholes()? {
             if !engine.restore_sinkhole(&name, index) {
                 log::debug!("a stored sinkhole mapping has no place in the pool any more");
             }
         }
 
-        let reach = Reach {
-            store,
-            decisions: decisions.clone(),
-            recorder: recorder.handle(),
-            status: Box::new({
-                let handle = handle.clone();
-                move || {
-                    let mut status = handle.status()?;
-                    status.unsaved_changes = decisions.unsaved() as u64;
-                    Some(status)
-                }
-            }),
-            stop: Box::new({
-                let handle = handle.clone();
-                move || handle.stop()
-            }),
-        };
-        let server = Server::start(&options.state, reach)
-            .map_err(|error| StartError::Control { folder: options.state.clone(), error })?;
+        let server = options.control.then(|| start_server(&state, &handle)).transpose()?;
         let event_loop = EventLoop {
             poll,
             engine,
             outside: Outside { tun, sockets, buffers, owners: options.owners },
             enforcement,
             commands: receiver,
-            recorder: recorder.handle(),
+            recorder,
             watch,
             signals,
             network,
             started: now,
+            on_failure: options.on_failure,
         };
-        Ok(Self { event_loop, handle, server, recorder })
+        Ok(Self { event_loop, handle, server, enforcing, state })
     }
 
     /// Reaches the firewall from other threads.
@@ -272,10 +275,11 @@ impl Firewall {
     /// The TUN device is gone, or the engine has failed. A failed engine does not end the run: the tunnel is kept closed until
     /// the stop.
     pub fn run(self) -> Result<(), RunError> {
-        let Self { event_loop, server, recorder, .. } = self;
+        let Self { event_loop, server, enforcing, state, .. } = self;
         let result = event_loop.run();
         drop(server);
-        drop(recorder);
+        drop(enforcing);
+        state.recorder.flush();
         result
     }
 }
@@ -313,28 +317,27 @@ impl Handle {
     }
 }
 
-/// Opens the store, with some patience for a command that is using it.
-fn open_store(folder: &Path) -> Result<Store, StartError> {
-    prepare_folder(folder)?;
-    let start = Instant::now();
-    let lock = loop {
-        match StateLock::take(folder) {
-            Err(error @ StoreError::Locked { .. }) => {
-                if let Some(client) = Client::connect(folder) {
-                    return Err(StartError::AlreadyRunning {
-                        folder: folder.to_owned(),
-                        pid: client.server_pid(),
-                    });
-                }
-                if start.elapsed() > LOCK_PATIENCE {
-                    return Err(error.into());
-                }
-                std::thread::sleep(LOCK_RETRY);
+/// Lets commands reach the firewall.
+fn start_server(state: &OpenState, handle: &Handle) -> Result<Server, StartError> {
+    let reach = Reach {
+        store: state.store.clone(),
+        decisions: state.decisions.clone(),
+        recorder: state.recorder.handle(),
+        status: Box::new({
+            let (handle, decisions) = (handle.clone(), state.decisions.clone());
+            move || {
+                let mut status = handle.status()?;
+                status.unsaved_changes = decisions.unsaved() as u64;
+                Some(status)
             }
-            result => break result?,
-        }
+        }),
+        stop: Box::new({
+            let handle = handle.clone();
+            move || handle.stop()
+        }),
     };
-    Ok(Store::open_locked(folder, lock)?)
+    Server::start(state.folder(), reach)
+        .map_err(|error| StartError::Control { folder: state.folder().to_owned(), error })
 }
 
 fn open_tun(

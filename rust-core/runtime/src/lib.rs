@@ -2,7 +2,7 @@
 //! the control socket through which the command line talks to a running firewall.
 //!
 //! [`Firewall`] runs the engine. [`access::State`] is what a command uses to read and change consent, whether a firewall
-//! is running or not.
+//! is running or not. [`OpenState`] is for a process that keeps a state folder open, with a firewall and without.
 //!
 //! # Threads
 //! - The packet thread ([`Firewall::run`]) owns the TUN device, the outside sockets and the engine. It never waits for a disk
@@ -20,6 +20,7 @@ mod event_loop;
 pub mod firewall;
 pub mod limits;
 mod network;
+pub mod open_state;
 mod recorder;
 pub mod resolvers;
 mod signals;
@@ -28,5 +29,6 @@ pub mod sockets;
 pub mod store;
 pub mod tun;
 
-pub use firewall::{Firewall, Handle, Options, RunError, StartError};
+pub use firewall::{Firewall, Handle, Options, RunError, StartError, StateSource};
+pub use open_state::OpenState;
 pub use tun::TunSource;

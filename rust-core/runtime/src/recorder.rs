@@ -2,7 +2,8 @@
 //! one transaction by a thread of their own.
 use crate::clock;
 use crate::decisions::Decisions;
-use crate::store::{Batch, LogQuery, Store};
+use crate::open_state::Observer;
+use crate::store::{Batch, LogQuery, Logged, Store};
 use consentry_consent::attempt::{Attempt, AttemptRow, CoalesceKey};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,6 +20,8 @@ const MOST_WAITING: usize = 20_000;
 const MOST_MAPPINGS: usize = 200_000;
 /// Rows kept for a follower that is slow to read; it is told how many it missed.
 const MOST_UNREAD: usize = 1_000;
+/// How long [`Recorder::flush`] waits for a disk.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest pause between two tries after the store has failed.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -47,6 +50,8 @@ struct Work {
     sinkholes: BTreeMap<String, u32>,
     /// The ledger has to catch up with changes of consent.
     ledger_behind: bool,
+    /// Who waits for all of this to be written, and is told once that was tried.
+    waiting: Vec<SyncSender<()>>,
     stop: bool,
 }
 
@@ -68,16 +73,20 @@ pub(crate) struct Followed {
 
 /// How the store is doing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Health {
+pub struct Health {
     /// Why the last batch could not be written; `None` when it was.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
     /// Attempts that could not be kept until the store takes them again.
-    pub(crate) attempts_lost: u64,
+    pub attempts_lost: u64,
 }
 
 impl Recorder {
     /// Starts the store thread.
-    pub(crate) fn start(store: Arc<Store>, decisions: Arc<Decisions>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        store: Arc<Store>,
+        decisions: Arc<Decisions>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             work: Mutex::default(),
             news: Condvar::new(),
@@ -87,12 +96,21 @@ impl Recorder {
         let own = shared.clone();
         let thread = std::thread::Builder::new()
             .name("consentry-store".to_owned())
-            .spawn(move || own.run(&store, &decisions))?;
+            .spawn(move || own.run(&store, &decisions, observer.as_deref()))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
     pub(crate) fn handle(&self) -> RecorderHandle {
         RecorderHandle(self.shared.clone())
+    }
+
+    /// Writes what is there without waiting for more, and returns once that is done or has failed.
+    pub(crate) fn flush(&self) {
+        let (done, is_done) = sync_channel(1);
+        lock(&self.shared.work).waiting.push(done);
+        self.shared.news.notify_one();
+        // A store that takes longer goes on by itself.
+        let _ = is_done.recv_timeout(FLUSH_PATIENCE);
     }
 }
 
@@ -145,7 +163,7 @@ impl RecorderHandle {
 }
 
 impl Shared {
-    fn run(&self, store: &Store, decisions: &Decisions) {
+    fn run(&self, store: &Store, decisions: &Decisions, observer: Option<&dyn Observer>) {
         let mut pause = Duration::ZERO;
         loop {
             let work = self.next_work(pause);
@@ -159,7 +177,10 @@ impl Shared {
                 sinkholes: work.sinkholes.into_iter().collect(),
             };
             if batch != Batch::default() {
-                failed |= !self.write(store, batch);
+                failed |= !self.write(store, batch, observer);
+            }
+            for waiting in work.waiting {
+                let _ = waiting.try_send(());
             }
             if work.stop {
                 return;
@@ -176,7 +197,7 @@ impl Shared {
             work = self.news.wait(work).unwrap_or_else(PoisonError::into_inner);
         }
         let until = Instant::now() + BATCH_TIME.max(pause);
-        while !work.stop && (pause > Duration::ZERO || !work.ledger_behind) {
+        while !work.stop && work.waiting.is_empty() && (pause > Duration::ZERO || !work.ledger_behind) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -191,13 +212,16 @@ impl Shared {
     }
 
     /// Writes a batch; keeps it for the next try when that fails.
-    fn write(&self, store: &Store, batch: Batch) -> bool {
+    fn write(&self, store: &Store, batch: Batch, observer: Option<&dyn Observer>) -> bool {
         match store.record(&batch, clock::wall_ms()) {
             Ok(rows) => {
                 if lock(&self.health).error.take().is_some() {
                     log::info!("the store takes attempts again");
                 }
                 self.publish(&rows);
+                if let Some(observer) = observer {
+                    observer.logged(&rows);
+                }
                 true
             }
             Err(error) => {
@@ -238,9 +262,9 @@ impl Shared {
         }
     }
 
-    fn publish(&self, rows: &[AttemptRow]) {
+    fn publish(&self, rows: &[Logged]) {
         lock(&self.followers).retain_mut(|follower| {
-            for row in rows.iter().filter(|row| follower.query.wants(row)) {
+            for row in rows.iter().map(|logged| &logged.row).filter(|row| follower.query.wants(row)) {
                 match follower.rows.try_send(Followed { row: row.clone(), missed: follower.missed }) {
                     Ok(()) => follower.missed = 0,
                     Err(TrySendError::Full(_)) => follower.missed += 1,
@@ -254,7 +278,11 @@ impl Shared {
 
 impl Work {
     fn is_empty(&self) -> bool {
-        self.attempts.is_empty() && self.sinkholes.is_empty() && !self.ledger_behind && !self.stop
+        self.attempts.is_empty()
+            && self.sinkholes.is_empty()
+            && self.waiting.is_empty()
+            && !self.ledger_behind
+            && !self.stop
     }
 }
 

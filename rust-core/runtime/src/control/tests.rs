@@ -1,5 +1,5 @@
 use super::*;
-use crate::decisions::Decisions;
+use crate::decisions::{Decisions, Enforcing};
 use crate::recorder::Recorder;
 use crate::store::faulty::FaultyDisk;
 use consentry_catalogue::{Catalogue, Transport};
@@ -25,6 +25,7 @@ struct Lab {
     decisions: Arc<Decisions>,
     recorder: Recorder,
     server: Server,
+    _enforcing: Enforcing,
     _parent: tempfile::TempDir,
 }
 
@@ -40,9 +41,9 @@ impl Lab {
             let enforced = enforced.clone();
             move |consents| *enforced.lock().unwrap() = consents
         };
-        let decisions =
-            Arc::new(Decisions::open(store.clone(), Catalogue::builtin(), Some(Box::new(enforce))).unwrap());
-        let recorder = Recorder::start(store.clone(), decisions.clone()).unwrap();
+        let decisions = Arc::new(Decisions::open(store.clone(), Catalogue::builtin(), None).unwrap());
+        let enforcing = decisions.enforce_with(Box::new(enforce)).unwrap();
+        let recorder = Recorder::start(store.clone(), decisions.clone(), None).unwrap();
         let stopped = Arc::<Mutex<bool>>::default();
         let reach = Reach {
             store,
@@ -55,7 +56,17 @@ impl Lab {
             }),
         };
         let server = Server::start(&folder, reach).unwrap();
-        Self { folder, disk, enforced, stopped, decisions, recorder, server, _parent: parent }
+        Self {
+            folder,
+            disk,
+            enforced,
+            stopped,
+            decisions,
+            recorder,
+            server,
+            _enforcing: enforcing,
+            _parent: parent,
+        }
     }
 
     fn new() -> Self {

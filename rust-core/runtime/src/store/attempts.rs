@@ -1,6 +1,6 @@
 //! The attempt log: rows in order of their first attempt, repeats counted in place.
 use super::query::MOST_ROWS;
-use super::{Cursor, LogQuery, Page, SINKHOLES, Store, StoreError};
+use super::{Cursor, LogQuery, NumberedPage, Page, SINKHOLES, Store, StoreError, tallies};
 use consentry_consent::attempt::{AttemptRow, COALESCE_MS, CoalesceKey};
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 use std::collections::BTreeMap;
@@ -26,6 +26,17 @@ pub struct Batch {
     pub sinkholes: Vec<(String, u32)>,
 }
 
+/// A row as it stands in the log after a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logged {
+    /// Its place in the log.
+    pub place: Cursor,
+    /// The row.
+    pub row: AttemptRow,
+    /// Nothing was ever logged of its service before.
+    pub first_of_service: bool,
+}
+
 /// The rows that further attempts may be counted in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenRows {
@@ -45,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// Nothing of the batch was written.
-    pub fn record(&self, batch: &Batch, now_ms: i64) -> Result<Vec<AttemptRow>, StoreError> {
+    pub fn record(&self, batch: &Batch, now_ms: i64) -> Result<Vec<Logged>, StoreError> {
         let mut open_rows = self.open_rows.lock().unwrap_or_else(PoisonError::into_inner);
         let retention_ms = i64::from(self.retention_days()?).saturating_mul(DAY_MS);
         let mut open = if open_rows.loaded {
@@ -54,7 +65,7 @@ impl Store {
             self.disk.read(|t| OpenRows::load(t, now_ms))?
         };
         let changed = open.take_in(&batch.attempts, now_ms);
-        self.disk.write(|transaction| {
+        let mut new = self.disk.write(|transaction| {
             let mut log = transaction.open_table(ATTEMPTS)?;
             for (place, row) in &changed {
                 let json = serde_json::to_vec(row).expect("a row holds nothing that JSON cannot express");
@@ -65,10 +76,34 @@ impl Store {
             for (name, index) in &batch.sinkholes {
                 sinkholes.insert(name.as_str(), index)?;
             }
-            Ok(())
+            tallies::count(transaction, &batch.attempts, now_ms)
         })?;
         *open_rows = open;
-        Ok(changed.into_values().collect())
+        let logged = changed.into_iter().map(|(place, row)| {
+            let first_of_service = row.attempt.service.as_ref().is_some_and(|service| new.remove(service));
+            Logged { place, row, first_of_service }
+        });
+        Ok(logged.collect())
+    }
+
+    /// The row of that number ([`Cursor::id`]); `None` when there is none, or none any more.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the row is damaged.
+    pub fn attempt(&self, id: i64) -> Result<Option<AttemptRow>, StoreError> {
+        let first_ms = Cursor::first_ms_of(id);
+        let json = self.disk.read(|transaction| {
+            let log = transaction.open_table(ATTEMPTS)?;
+            for entry in log.range((first_ms, 0)..=(first_ms, u64::MAX))? {
+                let (key, json) = entry?;
+                let (first_ms, serial) = key.value();
+                if (Cursor { first_ms, serial }).id() == id {
+                    return Ok(Some(json.value().to_vec()));
+                }
+            }
+            Ok(None)
+        })?;
+        json.map(|json| serde_json::from_slice(&json).map_err(|_| self.damaged_row(first_ms))).transpose()
     }
 
     /// One page of the log.
@@ -76,6 +111,14 @@ impl Store {
     /// # Errors
     /// The store cannot be read, or a row of it is damaged.
     pub fn attempts(&self, query: &LogQuery) -> Result<Page, StoreError> {
+        Ok(self.numbered_attempts(query)?.into())
+    }
+
+    /// One page of the log, with the places of its rows.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a row of it is damaged.
+    pub fn numbered_attempts(&self, query: &LogQuery) -> Result<NumberedPage, StoreError> {
         let most = query.limit.map_or(MOST_ROWS, |limit| (limit as usize).min(MOST_ROWS));
         let mut damaged = None;
         let page = self.disk.read(|transaction| {
@@ -90,7 +133,7 @@ impl Store {
                 Some(place) => from = from.max((place.0, place.1)),
                 None => {}
             }
-            let mut page = Page::default();
+            let mut page = NumberedPage::default();
             if from > to {
                 return Ok(page);
             }
@@ -115,17 +158,21 @@ impl Store {
                     break;
                 }
                 last = Some(place);
-                page.rows.push(row);
+                page.rows.push((place, row));
             }
             Ok(page)
         })?;
         match damaged {
             None => Ok(page),
-            Some(first_ms) => Err(self.disk.corrupt(&format!(
-                "the row of the attempt log that begins at {} cannot be read",
-                consentry_consent::rfc3339::format(first_ms)
-            ))),
+            Some(first_ms) => Err(self.damaged_row(first_ms)),
         }
+    }
+
+    fn damaged_row(&self, first_ms: i64) -> StoreError {
+        self.disk.corrupt(&format!(
+            "the row of the attempt log that begins at {} cannot be read",
+            consentry_consent::rfc3339::format(first_ms)
+        ))
     }
 }
 

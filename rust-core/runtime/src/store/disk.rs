@@ -2,6 +2,7 @@
 use super::StoreError;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use std::fmt;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
@@ -90,12 +91,17 @@ impl Disk {
                 let path = path.parent().map(Path::to_owned).unwrap_or_default();
                 StoreError::Locked { path, holder: None }
             }
-            redb::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            redb::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
                 StoreError::Corrupt { path, detail: error.to_string() }
             }
             // A file that ends before its own header says so.
-            redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            redb::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 StoreError::Corrupt { path, detail: "it ends too early".to_owned() }
+            }
+            redb::Error::Io(error)
+                if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+            {
+                StoreError::Full { path }
             }
             redb::Error::Io(error) => StoreError::Io { path, error: error.to_string() },
             redb::Error::PreviousIo => StoreError::Io {

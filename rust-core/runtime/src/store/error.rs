@@ -45,7 +45,13 @@ pub enum StoreError {
         /// The newest layout known.
         known: u64,
     },
-    /// Reading or writing failed (a full disk, no permission, a failing device).
+    /// There is no room to write.
+    #[error("cannot write the store {path}: the disk is full; free some space")]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Reading or writing failed (no permission, a failing device).
     #[error("cannot read or write the store {path}: {error}")]
     Io {
         /// The file.

@@ -1,5 +1,5 @@
-//! The store: one redb file in the state folder that holds the consent ledger, the attempt log, the sinkhole mappings and
-//! the settings.
+//! The store: one redb file in the state folder that holds the consent ledger, the attempt log and its tallies, the sinkhole
+//! mappings and the settings.
 //!
 //! One process, one handle: [`Store::open`] takes the lock on `state.lock` first and keeps it. Everything is written in
 //! transactions that are on disk when they return, so that a crash loses nothing that was confirmed.
@@ -9,12 +9,15 @@ mod error;
 mod folder;
 mod ledger;
 mod lock;
+mod preferences;
 mod query;
+mod tallies;
 
-pub use attempts::Batch;
+pub use attempts::{Batch, Logged};
 pub use error::StoreError;
 pub use ledger::ConsentLedger;
-pub use query::{Cursor, LogQuery, Page};
+pub use query::{Cursor, LogQuery, NumberedPage, Page};
+pub use tallies::{Seen, TALLY_MS, Tally};
 
 pub(crate) use folder::{control_socket, prepare as prepare_folder};
 pub(crate) use lock::StateLock;

@@ -32,6 +32,37 @@ pub struct Cursor {
     pub(super) serial: u64,
 }
 
+impl Cursor {
+    /// Serial numbers below this make different ids in one millisecond.
+    const SERIALS: i64 = 1 << 20;
+
+    /// The row's number, for those who show rows: two rows differ in it, and it never changes.
+    pub fn id(self) -> i64 {
+        let serial = (self.serial % Self::SERIALS as u64) as i64;
+        self.first_ms.saturating_mul(Self::SERIALS).saturating_add(serial)
+    }
+
+    /// When the row of that number began: milliseconds since 1970-01-01T00:00:00Z.
+    pub(super) fn first_ms_of(id: i64) -> i64 {
+        id.div_euclid(Self::SERIALS)
+    }
+}
+
+/// Some rows of the log, each with its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberedPage {
+    /// The rows, in the order asked for.
+    pub rows: Vec<(Cursor, AttemptRow)>,
+    /// Where to go on; `None` when there is nothing more.
+    pub next: Option<Cursor>,
+}
+
+impl From<NumberedPage> for Page {
+    fn from(page: NumberedPage) -> Self {
+        Self { rows: page.rows.into_iter().map(|(_, row)| row).collect(), next: page.next }
+    }
+}
+
 /// Some rows of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {

@@ -32,7 +32,8 @@ fn row(host: &str, at_ms: i64) -> AttemptRow {
 }
 
 fn record(store: &Store, rows: Vec<AttemptRow>, now_ms: i64) -> Vec<AttemptRow> {
-    store.record(&Batch { attempts: rows, ..Batch::default() }, now_ms).unwrap()
+    let logged = store.record(&Batch { attempts: rows, ..Batch::default() }, now_ms).unwrap();
+    logged.into_iter().map(|logged| logged.row).collect()
 }
 
 fn hosts(store: &Store, query: &LogQuery) -> Vec<String> {
@@ -219,10 +220,10 @@ fn a_full_disk_is_an_error_and_the_store_works_again_afterwards() {
     let batch = Batch { attempts: vec![row("a.example", START_MS)], ..Batch::default() };
     disk.set_full(true);
     for _ in 0..3 {
-        assert!(matches!(store.record(&batch, START_MS), Err(StoreError::Io { .. })));
+        assert!(matches!(store.record(&batch, START_MS), Err(StoreError::Full { .. })));
     }
     disk.set_full(false);
-    let rows = store.record(&batch, START_MS).unwrap();
+    let rows: Vec<_> = store.record(&batch, START_MS).unwrap().into_iter().map(|logged| logged.row).collect();
     assert_eq!(rows[0].count, 1, "an attempt that was not written must not be counted");
     assert_eq!(store.attempts(&LogQuery::default()).unwrap().rows, rows);
 }
@@ -367,4 +368,94 @@ proptest! {
         let rows = |store: &Store| store.attempts(&LogQuery::default()).unwrap().rows;
         prop_assert_eq!(rows(&batched), rows(&one_by_one));
     }
+}
+
+#[test]
+fn attempts_are_counted_by_service_and_quarter_of_an_hour() {
+    let store = FaultyDisk::default().store();
+    let start = START_MS - START_MS % TALLY_MS;
+    let mut strict = row("strict.example", start);
+    strict.attempt.service = None;
+    record(&store, vec![row("a.example", start), row("b.example", start + TALLY_MS - 1), strict], start);
+    record(&store, vec![row("a.example", start + TALLY_MS)], start + TALLY_MS);
+    let counts = |from_ms| -> Vec<_> {
+        let tallies = store.tallies(from_ms).unwrap();
+        tallies.into_iter().map(|tally| (tally.from_ms, tally.service, tally.count)).collect()
+    };
+    let service = Some(SERVICE.to_owned());
+    assert_eq!(
+        counts(start),
+        [(start, None, 1), (start, service.clone(), 2), (start + TALLY_MS, service.clone(), 1)]
+    );
+    assert_eq!(counts(start + TALLY_MS), [(start + TALLY_MS, service, 1)]);
+    assert_eq!(counts(start + 2 * TALLY_MS), []);
+}
+
+#[test]
+fn only_the_very_first_attempt_of_a_service_is_its_first() {
+    let store = FaultyDisk::default().store();
+    store.set_retention_days(1).unwrap();
+    let firsts = |rows: Vec<AttemptRow>, now_ms| -> Vec<bool> {
+        let logged = store.record(&Batch { attempts: rows, ..Batch::default() }, now_ms).unwrap();
+        logged.into_iter().map(|logged| logged.first_of_service).collect()
+    };
+    assert_eq!(
+        firsts(vec![row("a.example", START_MS), row("b.example", START_MS + 1)], START_MS),
+        [true, false]
+    );
+    let mut other = row("c.example", START_MS + 2);
+    other.attempt.service = Some("google.fcm".to_owned());
+    assert_eq!(firsts(vec![row("a.example", START_MS + 2), other], START_MS + 2), [false, true]);
+    // Long after the log has forgotten it.
+    let later = START_MS + 40 * 86_400_000;
+    assert_eq!(firsts(vec![row("a.example", later)], later), [false]);
+    assert_eq!(hosts(&store, &LogQuery::default()), ["a.example"]);
+    let seen = store.services_seen().unwrap();
+    assert_eq!(seen[SERVICE], Seen { first_ms: START_MS, last_ms: later });
+    assert_eq!(seen.len(), 2);
+    assert_eq!(store.tallies(0).unwrap().len(), 1, "tallies older than a week are of no use");
+}
+
+#[test]
+fn what_could_not_be_written_is_not_counted_either() {
+    let disk = FaultyDisk::default();
+    let store = disk.store();
+    let batch = Batch { attempts: vec![row("a.example", START_MS)], ..Batch::default() };
+    disk.set_full(true);
+    assert!(matches!(store.record(&batch, START_MS), Err(StoreError::Full { .. })));
+    disk.set_full(false);
+    assert!(store.record(&batch, START_MS).unwrap()[0].first_of_service);
+    assert_eq!(store.tallies(0).unwrap().iter().map(|tally| tally.count).sum::<u64>(), 1);
+}
+
+#[test]
+fn a_row_is_found_by_its_number() {
+    let store = FaultyDisk::default().store();
+    let rows = ["a.example", "b.example", "c.example"].map(|host| row(host, START_MS));
+    record(&store, rows.to_vec(), START_MS);
+    let page = store.numbered_attempts(&LogQuery { limit: Some(2), ..LogQuery::default() }).unwrap();
+    assert_eq!((page.rows.len(), page.next), (2, Some(page.rows[1].0)));
+    for (place, row) in page.rows {
+        assert_eq!(store.attempt(place.id()).unwrap(), Some(row));
+    }
+    for id in [0, -1, i64::MIN, i64::MAX] {
+        assert_eq!(store.attempt(id).unwrap(), None);
+    }
+}
+
+#[test]
+fn preferences_survive_reopening_and_are_told_apart_by_their_prefix() {
+    let disk = FaultyDisk::default();
+    let store = disk.store();
+    assert_eq!(store.preferences("").unwrap().len(), 0);
+    for (name, value) in [("muted/b", "2"), ("muted/a", "1"), ("muted", "x"), ("n", "y")] {
+        store.set_preference(name, Some(value)).unwrap();
+    }
+    store.set_preference("n", None).unwrap();
+    store.set_preference("never there", None).unwrap();
+    drop(store);
+    let store = disk.store();
+    let muted: Vec<_> = store.preferences("muted/").unwrap().into_iter().collect();
+    assert_eq!(muted, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
+    assert_eq!(store.preferences("").unwrap().len(), 3);
 }

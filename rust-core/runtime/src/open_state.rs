@@ -1,0 +1,166 @@
+//! An open state folder: its store, the consents in it, and the thread that writes. Usable with and without a running
+//! firewall.
+pub use crate::decisions::DecisionError;
+pub use crate::recorder::Health;
+
+use crate::control::Client;
+use crate::decisions::Decisions;
+use crate::firewall::StartError;
+use crate::recorder::Recorder;
+use crate::store::{Logged, StateLock, Store, StoreError, prepare_folder};
+use consentry_catalogue::Catalogue;
+use consentry_consent::{Change, Consents, Scope, Term, Via};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long opening waits for a command that has the state folder just now.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_RETRY: Duration = Duration::from_millis(50);
+
+/// Is told what changes in an open state, by the thread that changed it and while others wait: it must return at once, and
+/// must not turn to the state from there.
+pub trait Observer: Send + Sync {
+    /// These rows of the log are new or have counted further attempts.
+    fn logged(&self, rows: &[Logged]);
+    /// Consent was given or withdrawn, or has ended.
+    fn consents_changed(&self);
+}
+
+/// An open state folder. Only one process has it at a time, and in it one value of this type.
+pub struct OpenState {
+    folder: PathBuf,
+    pub(crate) catalogue: &'static Catalogue,
+    pub(crate) store: Arc<Store>,
+    pub(crate) decisions: Arc<Decisions>,
+    pub(crate) recorder: Recorder,
+}
+
+impl OpenState {
+    /// Opens a state folder, which is created when it is absent, with some patience for a command that is using it.
+    ///
+    /// # Errors
+    /// A firewall runs on it, another process holds it, or the store cannot be used.
+    pub fn open(
+        folder: &Path,
+        catalogue: &'static Catalogue,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self, StartError> {
+        let store = Arc::new(open_store(folder)?);
+        let decisions = Arc::new(Decisions::open(store.clone(), catalogue, observer.clone())?);
+        let recorder = Recorder::start(store.clone(), decisions.clone(), observer)
+            .map_err(|error| StartError::System { what: "start the store thread", error })?;
+        Ok(Self { folder: folder.to_owned(), catalogue, store, decisions, recorder })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The store in it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The services it is about.
+    pub fn catalogue(&self) -> &'static Catalogue {
+        self.catalogue
+    }
+
+    /// The consents in force.
+    pub fn consents(&self) -> Consents {
+        self.decisions.consents()
+    }
+
+    /// Grants consent. Stored durably, and in force in a running firewall, when this returns.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn grant(&self, service: &str, scope: Scope, term: Term, via: Via) -> Result<Change, DecisionError> {
+        self.decisions.grant(service, scope, term, via)
+    }
+
+    /// Withdraws consent.
+    ///
+    /// # Errors
+    /// Nothing was changed, or ([`DecisionError::NotYetStored`]) the withdrawal is in force but not stored yet.
+    pub fn revoke(&self, service: &str, scope: Scope, via: Via) -> Result<Change, DecisionError> {
+        self.catch_up_later(self.decisions.revoke(service, scope, via))
+    }
+
+    /// Switches strict mode on or off for an app.
+    ///
+    /// # Errors
+    /// As for [`Self::revoke`].
+    pub fn set_strict(&self, app: &str, on: bool, via: Via) -> Result<Change, DecisionError> {
+        self.catch_up_later(self.decisions.set_strict(app, on, via))
+    }
+
+    /// Every change of consent so far, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the ledger was tampered with.
+    pub fn history(&self) -> Result<Vec<Change>, StoreError> {
+        self.decisions.history()
+    }
+
+    /// A receipts file of the whole ledger: its text.
+    ///
+    /// # Errors
+    /// As for [`Self::history`].
+    pub fn receipts(&self) -> Result<String, StoreError> {
+        self.decisions.receipts()
+    }
+
+    /// Has the store thread write down which grants have ended by themselves. While a firewall runs, it sees to that.
+    pub fn catch_up(&self) {
+        self.recorder.handle().catch_up();
+    }
+
+    /// How the store is doing.
+    pub fn health(&self) -> Health {
+        self.recorder.handle().health()
+    }
+
+    fn catch_up_later(&self, result: Result<Change, DecisionError>) -> Result<Change, DecisionError> {
+        if matches!(result, Err(DecisionError::NotYetStored(_))) {
+            self.catch_up();
+        }
+        result
+    }
+}
+
+impl fmt::Debug for OpenState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenState").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// Opens the store, with some patience for a command that is using it.
+fn open_store(folder: &Path) -> Result<Store, StartError> {
+    prepare_folder(folder)?;
+    let start = Instant::now();
+    let lock = loop {
+        match StateLock::take(folder) {
+            Err(error @ StoreError::Locked { .. }) => {
+                if let Some(client) = Client::connect(folder) {
+                    return Err(StartError::AlreadyRunning {
+                        folder: folder.to_owned(),
+                        pid: client.server_pid(),
+                    });
+                }
+                if start.elapsed() > LOCK_PATIENCE {
+                    return Err(error.into());
+                }
+                std::thread::sleep(LOCK_RETRY);
+            }
+            result => break result?,
+        }
+    };
+    Ok(Store::open_locked(folder, lock)?)
+}
+
+#[cfg(test)]
+mod tests;

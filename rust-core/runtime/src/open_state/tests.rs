@@ -1,0 +1,190 @@
+//! One open state under firewalls that come and go.
+use super::*;
+use crate::firewall::OWN_DNS;
+use crate::store::LogQuery;
+use crate::{Firewall, Handle, Options, RunError, StateSource, TunSource};
+use consentry_engine::Network;
+use consentry_engine::io::{FlowId, FlowKey, OwnerAnswer, Owners};
+use consentry_engine::packet::build;
+use consentry_inspect::dns;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+const SERVICE: &str = "xiaomi.push";
+const NAME: &str = "app.chat.xiaomi.net";
+/// Generous: only a test that fails waits that long.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Seen {
+    rows: Mutex<Vec<Logged>>,
+    changes: Mutex<usize>,
+}
+
+impl Observer for Seen {
+    fn logged(&self, rows: &[Logged]) {
+        self.rows.lock().unwrap().extend_from_slice(rows);
+    }
+
+    fn consents_changed(&self) {
+        *self.changes.lock().unwrap() += 1;
+    }
+}
+
+/// A firewall on a socket pair, and the apps' end of that.
+struct Running {
+    apps: UnixDatagram,
+    handle: Handle,
+    thread: JoinHandle<Result<(), RunError>>,
+}
+
+impl Running {
+    fn start(state: &Arc<OpenState>, adjust: impl FnOnce(&mut Options)) -> Self {
+        let (ours, apps) = UnixDatagram::pair().unwrap();
+        apps.set_read_timeout(Some(LONGEST_WAIT)).unwrap();
+        let mut options = options(state, ours);
+        adjust(&mut options);
+        let firewall = Firewall::start(options).unwrap();
+        let handle = firewall.handle();
+        Self { apps, handle, thread: std::thread::spawn(move || firewall.run()) }
+    }
+
+    /// Asks for the service's name, and waits until that was answered.
+    fn ask(&self) {
+        let question = dns::query(7, &NAME.parse().unwrap(), dns::A);
+        let mut packet = Vec::new();
+        let app: SocketAddr = "10.0.0.2:40000".parse().unwrap();
+        build::udp(app, SocketAddr::new(OWN_DNS[0], 53), &question, &mut packet).unwrap();
+        self.apps.send(&packet).unwrap();
+        assert!(self.apps.recv(&mut [0; 2000]).unwrap() > 28);
+    }
+
+    fn stop(self) -> Result<(), RunError> {
+        self.handle.stop();
+        self.thread.join().unwrap()
+    }
+}
+
+fn options(state: &Arc<OpenState>, tun: UnixDatagram) -> Options {
+    let mut options = Options::new(TunSource::Descriptor(tun.into()), PathBuf::new());
+    options.state = StateSource::Open(state.clone());
+    options.control = false;
+    options.stop_on_signals = false;
+    options.network = Some(Network { resolvers: Vec::new(), ipv4: true, ipv6: true });
+    options
+}
+
+fn open(folder: &Path, observer: &Arc<Seen>) -> Arc<OpenState> {
+    Arc::new(OpenState::open(folder, Catalogue::builtin(), Some(observer.clone())).unwrap())
+}
+
+#[test]
+fn it_outlives_firewalls_and_has_their_log_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = Arc::<Seen>::default();
+    let state = open(folder.path(), &seen);
+    for round in 1..=2 {
+        let firewall = Running::start(&state, |_| {});
+        firewall.ask();
+        firewall.stop().unwrap();
+        let rows = state.store().attempts(&LogQuery::default()).unwrap().rows;
+        assert_eq!((rows.len(), rows[0].count), (1, round));
+        assert!(!folder.path().join("control.sock").exists());
+    }
+    let rows = seen.rows.lock().unwrap();
+    assert_eq!(rows.iter().map(|logged| logged.first_of_service).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn changes_count_with_a_firewall_and_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = Arc::<Seen>::default();
+    let state = open(folder.path(), &seen);
+    state.grant(SERVICE, Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    let firewall = Running::start(&state, |_| {});
+    // Changed while it runs: judged by it from the next packet on.
+    state.revoke(SERVICE, Scope::AllApps, Via::Screen).unwrap();
+    firewall.ask();
+    assert_eq!(firewall.handle.status().unwrap().counters.denied, 1);
+    firewall.stop().unwrap();
+    state.grant(SERVICE, Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    assert_eq!(state.history().unwrap().len(), 3);
+    assert_eq!(*seen.changes.lock().unwrap(), 3);
+    drop(state);
+    assert_eq!(open(folder.path(), &seen).consents().grants().count(), 1);
+}
+
+#[test]
+fn it_has_one_firewall_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = open(folder.path(), &Arc::default());
+    let first = Running::start(&state, |_| {});
+    let (ours, _apps) = UnixDatagram::pair().unwrap();
+    let error = Firewall::start(options(&state, ours)).err().unwrap();
+    assert!(matches!(error, StartError::AlreadyRunning { .. }), "{error}");
+    first.stop().unwrap();
+    // One that is never run leaves its place as well.
+    let (ours, _apps) = UnixDatagram::pair().unwrap();
+    drop(Firewall::start(options(&state, ours)).unwrap());
+    Running::start(&state, |_| {}).stop().unwrap();
+}
+
+#[test]
+fn a_folder_is_open_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = open(folder.path(), &Arc::default());
+    let error = OpenState::open(folder.path(), Catalogue::builtin(), None).unwrap_err();
+    assert!(matches!(error, StartError::Store(StoreError::Locked { .. })), "{error}");
+    drop(state);
+    OpenState::open(folder.path(), Catalogue::builtin(), None).unwrap();
+}
+
+/// Stands for a fault in the engine.
+struct Fault;
+
+impl Owners for Fault {
+    fn owner(&mut self, _: FlowId, _: &FlowKey) -> OwnerAnswer {
+        panic!("a fault made for a test")
+    }
+}
+
+#[test]
+fn a_failure_is_told_at_once_and_the_next_firewall_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = open(folder.path(), &Arc::default());
+    let (tell, told) = std::sync::mpsc::channel();
+    let firewall = Running::start(&state, |options| {
+        options.owners = Box::new(Fault);
+        options.on_failure = Some(Box::new(move |failure| tell.send(failure.to_owned()).unwrap()));
+    });
+    let mut packet = Vec::new();
+    let app: SocketAddr = "10.0.0.2:40000".parse().unwrap();
+    build::udp(app, "203.0.113.9:9999".parse().unwrap(), b"hello", &mut packet).unwrap();
+    firewall.apps.send(&packet).unwrap();
+    assert!(told.recv_timeout(LONGEST_WAIT).unwrap().contains("a fault made for a test"));
+    // Changes are still taken, and nobody waits for the engine that is gone.
+    state.grant(SERVICE, Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    assert!(matches!(firewall.stop(), Err(RunError::Engine(_))));
+    let firewall = Running::start(&state, |_| {});
+    state.revoke(SERVICE, Scope::AllApps, Via::Screen).unwrap();
+    firewall.ask();
+    firewall.stop().unwrap();
+}
+
+#[test]
+fn grants_that_ended_are_written_down_without_a_firewall_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = Arc::<Seen>::default();
+    let state = open(folder.path(), &seen);
+    state.grant(SERVICE, Scope::AllApps, Term::For(Duration::from_millis(1)), Via::Screen).unwrap();
+    let start = Instant::now();
+    while state.history().unwrap().len() < 2 {
+        assert!(start.elapsed() < LONGEST_WAIT, "the end is not written down");
+        state.catch_up();
+        std::thread::yield_now();
+    }
+    assert_eq!(state.history().unwrap()[1].name(), "expire");
+}
