@@ -1,0 +1,77 @@
+package org.consentry
+
+import android.app.Activity
+import android.app.Application
+import android.content.Context
+import android.os.Bundle
+import org.consentry.engine.Engine
+import org.consentry.vpn.ConsentVpnService
+import org.consentry.vpn.Notices
+import org.consentry.vpn.ProtectionSwitch
+import org.consentry.vpn.Questions
+import org.consentry.vpn.SystemTunnels
+import org.consentry.vpn.TunnelFactory
+
+/** The app: one engine, one switch, for as long as the process lives. */
+open class ConsentryApp : Application() {
+    /** Consents, log, and the state that screens observe. */
+    lateinit var engine: Engine
+        private set
+
+    /** Turns protection on and off. */
+    lateinit var protection: ProtectionSwitch
+        private set
+
+    /** The notifications. */
+    lateinit var notices: Notices
+        private set
+
+    /** The questions at first attempts. */
+    lateinit var questions: Questions
+        private set
+
+    override fun onCreate() {
+        super.onCreate()
+        engine = newEngine()
+        notices = Notices(this)
+        protection = ProtectionSwitch(this, engine, notices)
+        questions = Questions(this, engine, notices)
+        registerActivityLifecycleCallbacks(object : Shown {
+            override fun onActivityResumed(activity: Activity) = questions.seen()
+        })
+        engine.open()
+    }
+
+    /** Only on a computer, between tests: a phone ends the process. */
+    override fun onTerminate() {
+        protection.close()
+        engine.close()
+        super.onTerminate()
+    }
+
+    /** The engine; a test may give one of its own. */
+    protected open fun newEngine(): Engine = Engine(this)
+
+    /** Where tunnels come from; a test may give descriptors of its own. */
+    open fun tunnels(service: ConsentVpnService): TunnelFactory = SystemTunnels(service)
+
+    /** The callbacks of which only one is of interest. */
+    private interface Shown : ActivityLifecycleCallbacks {
+        override fun onActivityCreated(activity: Activity, savedInstanceState: Bundle?) = Unit
+
+        override fun onActivityStarted(activity: Activity) = Unit
+
+        override fun onActivityPaused(activity: Activity) = Unit
+
+        override fun onActivityStopped(activity: Activity) = Unit
+
+        override fun onActivitySaveInstanceState(activity: Activity, outState: Bundle) = Unit
+
+        override fun onActivityDestroyed(activity: Activity) = Unit
+    }
+
+    companion object {
+        /** The app that a context belongs to. */
+        fun of(context: Context): ConsentryApp = context.applicationContext as ConsentryApp
+    }
+}

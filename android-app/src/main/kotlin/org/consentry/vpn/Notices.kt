@@ -1,0 +1,241 @@
+package org.consentry.vpn
+
+import android.app.Notification
+import android.app.NotificationChannel
+import android.app.NotificationManager
+import android.app.PendingIntent
+import android.content.Context
+import android.content.Intent
+import android.graphics.drawable.Icon
+import android.net.Uri
+import android.os.Build
+import android.text.format.DateFormat
+import java.text.NumberFormat
+import java.util.Date
+import org.consentry.R
+import org.consentry.engine.EngineFailure
+import org.consentry.engine.Service
+import org.consentry.engine.Term
+
+/**
+ * The notifications. Each has a place of its own, so that a new one replaces what was said before; each button has one
+ * PendingIntent, used again and again (some phones count them, and refuse at a few hundred). Where notifications are
+ * refused, Android drops them and all else goes on.
+ */
+class Notices(private val context: Context) {
+    private val manager = context.getSystemService(NotificationManager::class.java)
+
+    init {
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
+            manager.createNotificationChannels(
+                listOfNotNull(
+                    channel(PROTECTION, R.string.channel_protection, NotificationManager.IMPORTANCE_LOW),
+                    channel(QUESTIONS, R.string.channel_questions, NotificationManager.IMPORTANCE_DEFAULT),
+                    channel(HEALTH, R.string.channel_health, NotificationManager.IMPORTANCE_DEFAULT),
+                ),
+            )
+        }
+    }
+
+    /** The notification that is always there: protection starts. */
+    fun starting(): Notification = standing(context.getString(R.string.notice_starting)).build()
+
+    /** The same: protection is on, and so many attempts were held back today. */
+    fun on(heldToday: Long): Notification {
+        val text = if (heldToday == 0L) {
+            context.getString(R.string.notice_on_none)
+        } else {
+            val number = NumberFormat.getIntegerInstance().format(heldToday)
+            val quantity = heldToday.coerceAtMost(Int.MAX_VALUE.toLong()).toInt()
+            context.resources.getQuantityString(R.plurals.notice_on, quantity, number)
+        }
+        return standing(text).build()
+    }
+
+    /** The same: protection rests until then (milliseconds since 1970). */
+    fun paused(untilMs: Long): Notification {
+        val time = DateFormat.getTimeFormat(context).format(Date(untilMs))
+        return standing(context.getString(R.string.notice_paused, time), R.drawable.ic_notification_off)
+            .addAction(action(R.string.action_turn_on, order(ConsentVpnService.START))).build()
+    }
+
+    /** The same: the engine has stopped. [closed]: nothing can connect; otherwise services can. */
+    fun failed(failure: EngineFailure, closed: Boolean): Notification {
+        val consequence = if (closed) R.string.notice_failed_closed else R.string.notice_failed_open
+        val text = context.getString(consequence, failure.text(context))
+        return standing(context.getString(R.string.notice_failed)).setContentText(text).withLongText(text)
+            .addAction(action(R.string.action_try_again, order(ConsentVpnService.START)))
+            .addAction(action(R.string.action_turn_off, order(ConsentVpnService.STOP))).build()
+    }
+
+    /** Replaces the notification that is always there. */
+    fun show(standing: Notification) = manager.notify(STANDING_ID, standing)
+
+    /** Asks about a service that was held back for the first time. */
+    fun ask(service: Service, app: String) {
+        val text = context.getString(R.string.question_text, app, service.breaksShort.trimEnd('.'))
+        val notification = builder(QUESTIONS)
+            .setContentTitle(context.getString(R.string.question_title, service.shortName))
+            .setContentText(text).withLongText(text)
+            .setContentIntent(screen(service.id))
+            .setDeleteIntent(answer(QuestionReceiver.MUTE, service.id))
+            .setAutoCancel(true)
+            .addAction(allow(service))
+            .addAction(action(R.string.action_keep_blocked, answer(QuestionReceiver.KEEP_BLOCKED, service.id)))
+            .addAction(action(R.string.action_mute, answer(QuestionReceiver.MUTE, service.id)))
+            .build()
+        manager.notify(service.id, QUESTION_ID, notification)
+    }
+
+    /** Takes the question about a service away. */
+    fun answered(service: String) = manager.cancel(service, QUESTION_ID)
+
+    /** Says that so many services were held back about which no question was asked. Makes no sound. */
+    fun summary(services: Int) {
+        val number = NumberFormat.getIntegerInstance().format(services)
+        val notification = builder(QUESTIONS)
+            .setContentTitle(context.resources.getQuantityString(R.plurals.summary_title, services, number))
+            .setContentText(context.getString(R.string.summary_text))
+            .setContentIntent(openApp("services"))
+            .setDeleteIntent(answer(QuestionReceiver.SUMMARY_SEEN, ""))
+            .setAutoCancel(true)
+            .setOnlyAlertOnce(true)
+            .build()
+        manager.notify(SUMMARY_ID, notification)
+    }
+
+    /** Takes the summary away. */
+    fun summarySeen() = manager.cancel(SUMMARY_ID)
+
+    /** Android has taken the VPN from us: for another app, or because its settings were told to. */
+    fun revoked(byAnotherVpn: Boolean) {
+        val (title, text) = if (byAnotherVpn) {
+            R.string.revoked_by_vpn_title to R.string.revoked_by_vpn_text
+        } else {
+            R.string.revoked_title to R.string.revoked_text
+        }
+        val button = if (byAnotherVpn) R.string.action_use_consentry else R.string.action_turn_on
+        health(title, context.getString(text), action(button, order(ConsentVpnService.START)))
+    }
+
+    /** Android wants the owner's OK, and nobody is there to be asked. */
+    fun needsPermission() = health(R.string.permission_title, context.getString(R.string.permission_text))
+
+    /** Another app is set as always-on VPN. */
+    fun lockedByAnotherVpn() = health(R.string.locked_title, context.getString(R.string.locked_text))
+
+    /** Android did not let us start from the background. */
+    fun startRefused() = health(R.string.refused_title, context.getString(R.string.refused_text))
+
+    /** Protection runs, but Android may end it sooner than it should. */
+    fun notInForeground() = health(R.string.background_title, context.getString(R.string.background_text))
+
+    /** What the owner answered could not be stored. */
+    fun notSaved(failure: EngineFailure) = health(R.string.not_saved_title, failure.text(context))
+
+    /** Protection runs: what was said about its absence is over. */
+    fun healthy() = manager.cancel(HEALTH_ID)
+
+    private fun health(title: Int, text: String, action: Notification.Action? = null) {
+        val builder = builder(HEALTH).setContentTitle(context.getString(title)).setContentText(text).withLongText(text)
+            .setContentIntent(openApp(null)).setAutoCancel(true)
+        if (action != null) builder.addAction(action)
+        manager.notify(HEALTH_ID, builder.build())
+    }
+
+    private fun standing(title: String, icon: Int = R.drawable.ic_notification): Notification.Builder {
+        val builder = builder(PROTECTION, icon).setContentTitle(title).setContentIntent(openApp(null)).setOngoing(true)
+            .setShowWhen(false).setOnlyAlertOnce(true).setCategory(Notification.CATEGORY_SERVICE)
+        // At once, not after the ten seconds that Android grants short tasks.
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) {
+            builder.setForegroundServiceBehavior(Notification.FOREGROUND_SERVICE_IMMEDIATE)
+        }
+        return builder
+    }
+
+    private fun builder(channel: String, icon: Int = R.drawable.ic_notification): Notification.Builder {
+        val builder = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
+            Notification.Builder(context, channel)
+        } else {
+            @Suppress("DEPRECATION") // channels came with API 26
+            Notification.Builder(context).setPriority(
+                if (channel == PROTECTION) Notification.PRIORITY_LOW else Notification.PRIORITY_DEFAULT,
+            )
+        }
+        return builder.setSmallIcon(icon).setVisibility(Notification.VISIBILITY_PRIVATE).setLocalOnly(true)
+    }
+
+    private fun Notification.Builder.withLongText(text: String) = setStyle(Notification.BigTextStyle().bigText(text))
+
+    private fun channel(id: String, name: Int, importance: Int): NotificationChannel? =
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.O) {
+            null
+        } else {
+            NotificationChannel(id, context.getString(name), importance).apply {
+                setSound(null, null)
+                setShowBadge(id != PROTECTION)
+            }
+        }
+
+    /** Allows for a quarter of an hour. Where a server is shared, the screen names the other service first. */
+    private fun allow(service: Service): Notification.Action {
+        val intent = if (service.sharesWith.isEmpty()) {
+            answer(QuestionReceiver.ALLOW, service.id)
+        } else {
+            screen(service.id, Term.QUARTER_HOUR)
+        }
+        val builder = builderOf(R.string.action_allow_15_min, intent)
+        // Whoever holds a locked phone may close a door, not open one.
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) builder.setAuthenticationRequired(true)
+        return builder.build()
+    }
+
+    private fun action(label: Int, intent: PendingIntent) = builderOf(label, intent).build()
+
+    private fun builderOf(label: Int, intent: PendingIntent) = Notification.Action.Builder(
+        Icon.createWithResource(context, R.drawable.ic_notification),
+        context.getString(label),
+        intent,
+    )
+
+    private fun openApp(tab: String?): PendingIntent {
+        val intent = Intent().setClassName(context, Screens.MAIN).setData(Uri.fromParts("consentry", tab ?: "home", null))
+            .addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP)
+        if (tab != null) intent.putExtra(Screens.EXTRA_TAB, tab)
+        return PendingIntent.getActivity(context, 0, intent, FLAGS)
+    }
+
+    /** A service's screen, with the services' tab behind it. [term]: it asks whether to allow the service so long. */
+    private fun screen(service: String, term: Term? = null): PendingIntent {
+        val back = Intent().setClassName(context, Screens.MAIN).putExtra(Screens.EXTRA_TAB, "services")
+            .addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP)
+        val intent = Screens.service(context, service, term).setData(Uri.fromParts("consentry", service, term?.code))
+        return PendingIntent.getActivities(context, 0, arrayOf(back, intent), FLAGS)
+    }
+
+    private fun answer(action: String, service: String): PendingIntent =
+        PendingIntent.getBroadcast(context, 0, QuestionReceiver.intent(context, action, service), FLAGS)
+
+    private fun order(action: String): PendingIntent = ConsentVpnService.orderLater(context, action)
+
+    companion object {
+        /** Channels. */
+        private const val PROTECTION = "protection"
+        private const val QUESTIONS = "questions"
+        private const val HEALTH = "health"
+
+        /** The place of the notification that is always there. */
+        const val STANDING_ID = 1
+
+        /** The place of the summary. */
+        const val SUMMARY_ID = 2
+
+        /** The place of what is said about protection itself. */
+        const val HEALTH_ID = 3
+
+        /** The place of each service's question, together with the service's id as the tag. */
+        const val QUESTION_ID = 4
+
+        private const val FLAGS = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
+    }
+}
