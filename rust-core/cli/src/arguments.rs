@@ -1,4 +1,5 @@
 //! What can be asked of the command, as clap reads it and `--help` shows it.
+#![allow(clippy::doc_markdown, reason = "what is written here is shown on a terminal")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use consentry_consent::Term;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
     version,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    propagate_version = false,
+    max_term_width = 80,
     after_help = "Examples:\n  \
         consentry inspect phone.pcap          what a recorded phone told whom\n  \
         consentry catalogue list              the services you can decide about\n  \

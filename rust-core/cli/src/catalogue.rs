@@ -29,10 +29,14 @@ fn list(format: Format) -> Result<(), Failure> {
     }
     let mut rows = table(&["Service", "Name", "Vendor", "Default"]);
     for service in services {
-        rows.add_row([&service.id, &service.short_name, &service.vendor, standing_in_a_word(service.standing)]);
+        rows.add([&service.id, &service.short_name, &service.vendor, standing_in_a_word(service.standing)]);
     }
-    writeln!(output, "{}", rows.trim_fmt())?;
-    writeln!(output, "\n{} services; 'consentry catalogue show SERVICE' tells more about one.", services.len())?;
+    write!(output, "{}", rows.into_text())?;
+    writeln!(
+        output,
+        "\n{} services; 'consentry catalogue show SERVICE' tells more about one.",
+        services.len()
+    )?;
     Ok(output.flush()?)
 }
 
@@ -48,7 +52,9 @@ fn standing_in_words(standing: Standing) -> &'static str {
     match standing {
         Standing::NeedsConsent => "held back until you grant it",
         Standing::Essential => "essential: passes unless you switch it off",
-        Standing::DeniedToDedicated => "denied to apps that serve only their maker's own services, allowed to all others",
+        Standing::DeniedToDedicated => {
+            "denied to apps that serve only their maker's own services, allowed to all others"
+        }
     }
 }
 
@@ -72,15 +78,15 @@ fn show(arguments: &Show) -> Result<(), Failure> {
 /// All that is known about a service, for people.
 fn page(service: &Service) -> String {
     let mut facts = table(&[]);
-    facts.add_row(["Vendor", &service.vendor]);
-    facts.add_row(["Kind", service.category.label()]);
-    facts.add_row(["Default", standing_in_words(service.standing)]);
-    facts.add_row(["What it does", &service.does]);
-    facts.add_row(["Without it", &service.breaks]);
+    facts.add(["Vendor", &service.vendor]);
+    facts.add(["Kind", service.category.label()]);
+    facts.add(["Default", standing_in_words(service.standing)]);
+    facts.add(["What it does", &service.does]);
+    facts.add(["Without it", &service.breaks]);
     if let Some(notes) = &service.notes {
-        facts.add_row(["Notes", notes]);
+        facts.add(["Notes", notes]);
     }
-    let mut page = format!("{}\n{}\n\n{}\n", service.name, service.id, facts.trim_fmt());
+    let mut page = format!("{}\n{}\n\n{}", service.name, service.id, facts.into_text());
 
     let mut rules = table(&["Recognised by", "", "Certainty", "Source"]);
     let sources = |keys: &[String]| keys.join(", ");
@@ -92,11 +98,11 @@ fn page(service: &Service) -> String {
             format!(", shared with {}", rule.shared_with.join(", "))
         };
         let name = format!("{}{below}{shared}", rule.pattern);
-        rules.add_row(["name", &name, &rule.certainty.to_string(), &sources(&rule.sources)]);
+        rules.add(["name", &name, &rule.certainty.to_string(), &sources(&rule.sources)]);
     }
     for rule in &service.addresses {
         let address = format!("{} ({} {})", rule.address, rule.transport, rule.port);
-        rules.add_row(["address", &address, &rule.certainty.to_string(), &sources(&rule.sources)]);
+        rules.add(["address", &address, &rule.certainty.to_string(), &sources(&rule.sources)]);
     }
     for rule in &service.signatures {
         let bytes: String = rule.bytes.iter().fold(String::new(), |mut text, byte| {
@@ -104,30 +110,30 @@ fn page(service: &Service) -> String {
             text
         });
         let bytes = format!("{bytes} ({})", rule.transport);
-        rules.add_row(["first bytes", &bytes, &rule.certainty.to_string(), &sources(&rule.sources)]);
+        rules.add(["first bytes", &bytes, &rule.certainty.to_string(), &sources(&rule.sources)]);
     }
     for rule in &service.paths {
         let query = rule.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
         let request = format!("{} {}{query}", rule.methods.join("/"), rule.path);
-        rules.add_row(["request", &request, &rule.certainty.to_string(), &sources(&rule.sources)]);
+        rules.add(["request", &request, &rule.certainty.to_string(), &sources(&rule.sources)]);
     }
     for rule in &service.packages {
         let package = if rule.dedicated { format!("{} (dedicated)", rule.name) } else { rule.name.clone() };
-        rules.add_row(["app", &package, &rule.certainty.to_string(), &sources(&rule.sources)]);
+        rules.add(["app", &package, &rule.certainty.to_string(), &sources(&rule.sources)]);
     }
     for rule in &service.ports {
         let port = format!("{} {}", rule.transport, rule.port);
-        rules.add_row(["port", &port, &rule.certainty.to_string(), &sources(&rule.sources)]);
+        rules.add(["port", &port, &rule.certainty.to_string(), &sources(&rule.sources)]);
     }
-    if !rules.is_empty() {
-        let _ = writeln!(page, "\n{}", rules.trim_fmt());
+    if rules.len() > 0 {
+        let _ = write!(page, "\n{}", rules.into_text());
     }
     if !service.sources.is_empty() {
         let mut sources = table(&["Source", ""]);
         for source in &service.sources {
-            sources.add_row([&source.key, &source.reference]);
+            sources.add([&source.key, &source.reference]);
         }
-        let _ = writeln!(page, "\n{}", sources.trim_fmt());
+        let _ = write!(page, "\n{}", sources.into_text());
     }
     page
 }
@@ -135,8 +141,9 @@ fn page(service: &Service) -> String {
 fn check(arguments: &Check) -> Result<(), Failure> {
     let bytes = fs::read(&arguments.file).map_err(|error| Failure::file("read", &arguments.file, &error))?;
     let name = arguments.file.display().to_string();
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::NotSo(format!("{name}: not UTF-8 text at byte {}", error.utf8_error().valid_up_to())))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Failure::NotSo(format!("{name}: not UTF-8 text at byte {}", error.utf8_error().valid_up_to()))
+    })?;
     let catalogue = Catalogue::parse([(name.as_str(), text.as_str())]).map_err(|error| {
         let lines: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
         Failure::NotSo(lines.join(" "))

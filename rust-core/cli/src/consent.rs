@@ -7,7 +7,7 @@ use crate::state;
 use crate::table::{columns, table};
 use crate::time::{end_in_words, readable};
 use consentry_catalogue::{Catalogue, Service, ServiceIndex};
-use consentry_consent::{Change, ChangeKind, End, Grant, Scope, Term, Via, rfc3339};
+use consentry_consent::{Change, ChangeKind, End, Scope, Term, Via, rfc3339};
 use serde::Serialize;
 use std::io::Write;
 
@@ -67,9 +67,10 @@ fn list(view: ConsentView) -> Result<(), Failure> {
     } else {
         let mut rows = table(&["Service", "Name", "For", "Ends (UTC)"]);
         for grant in &grants {
-            rows.add_row(grant_row(grant));
+            let (scope, end) = (grant.scope.to_string(), end_in_words(&grant.end));
+            rows.add([&grant.service, name_of(&grant.service), &scope, &end]);
         }
-        writeln!(output, "{}", rows.trim_fmt())?;
+        write!(output, "{}", rows.into_text())?;
     }
     let consents = state.consents().map_err(Failure::bad_input)?;
     for service in Catalogue::builtin().services() {
@@ -83,10 +84,6 @@ fn list(view: ConsentView) -> Result<(), Failure> {
     Ok(output.flush()?)
 }
 
-fn grant_row(grant: &Grant) -> [String; 4] {
-    [grant.service.clone(), name_of(&grant.service).to_owned(), grant.scope.to_string(), end_in_words(&grant.end)]
-}
-
 fn grant(arguments: arguments::Grant) -> Result<(), Failure> {
     let mut state = state::open(arguments.state.folder)?;
     let scope = arguments.app.map_or(Scope::AllApps, Scope::App);
@@ -94,7 +91,7 @@ fn grant(arguments: arguments::Grant) -> Result<(), Failure> {
     let change = state.grant(&arguments.service, scope, term, Via::Command).map_err(Failure::bad_input)?;
     let mut output = stdout();
     let name = name_of(&arguments.service);
-    writeln!(output, "Granted: {name} ({}), {}.", arguments.service, granted_words(&change))?;
+    writeln!(output, "Granted: {}, {name}, {}.", arguments.service, granted_words(&change))?;
 
     let catalogue = Catalogue::builtin();
     if let Some(index) = catalogue.find(&arguments.service) {
@@ -148,15 +145,14 @@ fn revoke(arguments: arguments::Revoke) -> Result<(), Failure> {
         Scope::AllApps => "for all apps".to_owned(),
         Scope::App(app) => format!("for {app}"),
     };
-    writeln!(output, "Revoked: {} ({}), {scope}.", name_of(&arguments.service), arguments.service)?;
+    writeln!(output, "Revoked: {}, {}, {scope}.", arguments.service, name_of(&arguments.service))?;
 
     // A host that others share stays open while one of them is granted.
     let catalogue = Catalogue::builtin();
     if let Some(index) = catalogue.find(&arguments.service) {
         let grants = state.grants().map_err(Failure::bad_input)?;
-        let still_granted = |other: &ServiceIndex| {
-            grants.iter().any(|grant| grant.service == catalogue.service(*other).id)
-        };
+        let still_granted =
+            |other: &ServiceIndex| grants.iter().any(|grant| grant.service == catalogue.service(*other).id);
         for other in catalogue.shared_with(index).into_iter().filter(still_granted) {
             let other = catalogue.service(other);
             let hosts = shared_hosts(catalogue.service(index), other);
@@ -197,16 +193,16 @@ fn history(view: ConsentView) -> Result<(), Failure> {
                 ChangeKind::Grant { end, .. } => end_in_words(&end),
                 _ => String::new(),
             };
-            rows.add_row([
-                rfc3339::format(change.time_ms()),
-                change.name().to_owned(),
-                change.service().unwrap_or("-").to_owned(),
-                change.scope().to_string(),
-                change.via.to_string(),
-                end,
+            rows.add([
+                &rfc3339::format(change.time_ms()),
+                change.name(),
+                change.service().unwrap_or("-"),
+                &change.scope().to_string(),
+                &change.via.to_string(),
+                &end,
             ]);
         }
-        writeln!(output, "{}", rows.trim_fmt())?;
+        write!(output, "{}", rows.into_text())?;
     }
     Ok(output.flush()?)
 }

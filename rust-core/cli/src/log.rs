@@ -4,10 +4,9 @@ use crate::arguments::{self, LogFormat};
 use crate::failure::Failure;
 use crate::inspect::record::{identifier_kinds, identifiers};
 use crate::output::{Output, csv_field, json_line, printable, stdout};
-use crate::table::ruled;
-use crate::time::{parse_since, readable};
 use crate::state;
-use comfy_table::Table;
+use crate::table::{Rows, ruled};
+use crate::time::{parse_since, readable};
 use consentry_catalogue::{Certainty, Transport};
 use consentry_consent::attempt::{AttemptRow, CoalesceKey};
 use consentry_consent::{Signal, rfc3339};
@@ -28,8 +27,8 @@ use std::thread;
 const CSV_HEAD: &str =
     "first,last,count,app,service,host,signal,address,port,proto,certainty,reason,identifiers,bytes_held";
 const HEADS: [&str; 4] = ["Last (UTC)", "Times", "What", "Why"];
-/// Widths of the columns, in parts of a hundred.
-const PARTS: [u16; 4] = [14, 8, 34, 43];
+/// Widths of the columns but the last.
+const WIDTHS: [u16; 3] = [12, 7, 30];
 /// Rows that are laid out together: memory does not grow with the log.
 const ROWS_AT_ONCE: usize = 200;
 
@@ -82,8 +81,7 @@ impl<'a> Line<'a> {
 
 /// Runs the command.
 pub(crate) fn log(arguments: arguments::Log) -> Result<(), Failure> {
-    let since_ms =
-        arguments.since.as_deref().map(|since| parse_since(since, &clock::now())).transpose()?;
+    let since_ms = arguments.since.as_deref().map(|since| parse_since(since, &clock::now())).transpose()?;
     let query = LogQuery {
         service: arguments.service,
         app: arguments.app,
@@ -95,7 +93,7 @@ pub(crate) fn log(arguments: arguments::Log) -> Result<(), Failure> {
     let mut state = state::open_folder(&folder)?;
     let mut printer = Printer::new(arguments.format)?;
     if arguments.follow {
-        return follow(&mut state, &folder, query, &mut printer);
+        return follow(&mut state, &folder, &query, &mut printer);
     }
     print_stored(&mut state, &query, &mut printer, &mut |_| {})?;
     printer.finish()
@@ -121,7 +119,7 @@ fn print_stored(
 /// Prints the rows that are stored, then each as it is logged.
 ///
 /// Listening begins before the stored rows are read, so that none falls in between; one that comes both ways is printed once.
-fn follow(state: &mut State, folder: &Path, query: LogQuery, printer: &mut Printer) -> Result<(), Failure> {
+fn follow(state: &mut State, folder: &Path, query: &LogQuery, printer: &mut Printer) -> Result<(), Failure> {
     let (sender, receiver) = mpsc::channel();
     let listening = {
         let mut state = state::open_folder(folder)?;
@@ -135,7 +133,7 @@ fn follow(state: &mut State, folder: &Path, query: LogQuery, printer: &mut Print
     };
     let mut stored: BTreeSet<(CoalesceKey, i64, u64)> = BTreeSet::new();
     let start_ms = clock::wall_ms();
-    print_stored(state, &query, printer, &mut |row| {
+    print_stored(state, query, printer, &mut |row| {
         // Only what was logged just now can come again.
         if row.last_ms > start_ms - JUST_NOW_MS {
             stored.insert((row.key(), row.first_ms, row.count));
@@ -166,7 +164,7 @@ struct Printer {
 enum Form {
     Csv,
     Jsonl,
-    Table { rows: Box<Table>, any: bool },
+    Table { rows: Box<Rows>, any: bool },
 }
 
 impl Printer {
@@ -179,7 +177,7 @@ impl Printer {
                 Form::Csv
             }
             LogFormat::Jsonl => Form::Jsonl,
-            LogFormat::Table => Form::Table { rows: Box::new(ruled(&HEADS, &PARTS)), any: false },
+            LogFormat::Table => Form::Table { rows: Box::new(ruled(&HEADS, &WIDTHS)), any: false },
         };
         Ok(Self { output, form })
     }
@@ -190,13 +188,13 @@ impl Printer {
             Form::Jsonl => json_line(&mut self.output, &Line::new(row))?,
             Form::Table { rows, any } => {
                 *any = true;
-                rows.add_row([
-                    readable(row.last_ms).replacen(' ', "\n", 1),
-                    row.count.to_string(),
-                    what(row),
-                    why(row),
+                rows.add([
+                    &readable(row.last_ms).replacen(' ', "\n", 1),
+                    &row.count.to_string(),
+                    &what(row),
+                    &why(row),
                 ]);
-                if rows.row_count() == ROWS_AT_ONCE {
+                if rows.len() == ROWS_AT_ONCE {
                     self.print_rows()?;
                 }
             }
@@ -220,10 +218,10 @@ impl Printer {
 
     fn print_rows(&mut self) -> Result<(), Failure> {
         if let Form::Table { rows, .. } = &mut self.form
-            && !rows.is_empty()
+            && rows.len() > 0
         {
-            let full = std::mem::replace(&mut **rows, ruled(&[], &PARTS));
-            writeln!(self.output, "{}", full.trim_fmt())?;
+            let full = std::mem::replace(&mut **rows, ruled(&[], &WIDTHS));
+            write!(self.output, "{}", full.into_text())?;
         }
         Ok(())
     }
@@ -244,18 +242,16 @@ fn what(row: &AttemptRow) -> String {
 
 fn why(row: &AttemptRow) -> String {
     let attempt = &row.attempt;
-    let mut why = printable(&attempt.reason);
-    if let Some(path) = &attempt.path {
-        why.push_str(&format!("\npath: {}", printable(path)));
-    }
+    let mut lines = vec![printable(&attempt.reason)];
+    lines.extend(attempt.path.as_deref().map(|path| format!("path: {}", printable(path))));
     let kinds = identifier_kinds(&attempt.identifiers);
     if !kinds.is_empty() {
-        why.push_str(&format!("\ncarries: {}", kinds.join(", ")));
+        lines.push(format!("carries: {}", kinds.join(", ")));
     }
     if attempt.bytes_held > 0 {
-        why.push_str(&format!("\n{} bytes held", attempt.bytes_held));
+        lines.push(format!("{} bytes held", attempt.bytes_held));
     }
-    why
+    lines.join("\n")
 }
 
 fn csv_line(row: &AttemptRow) -> String {

@@ -58,7 +58,8 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let message = error.to_string();
-    let (reason, _) = message.split_once("\n\nUsage:").unwrap_or((&message, ""));
+    let end = ["\n\nUsage:", "\n\nFor more information"].iter().filter_map(|mark| message.find(mark)).min();
+    let reason = &message[..end.unwrap_or(message.len())];
     let reason = reason.strip_prefix("error: ").unwrap_or(reason);
     // clap shows the whole help when a command is missing.
     let reason = if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

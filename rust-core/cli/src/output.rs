@@ -23,7 +23,8 @@ pub(crate) fn json_line(output: &mut impl Write, value: &impl Serialize) -> Resu
 /// marks that turn the direction of text become a replacement character.
 pub(crate) fn printable(text: &str) -> String {
     let unsafe_to_show = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if unsafe_to_show(c) { '\u{fffd}' } else { c }).collect()
 }

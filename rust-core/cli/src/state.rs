@@ -14,7 +14,9 @@ pub(crate) fn folder(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
     base.map(|base| base.join("consentry")).ok_or_else(|| {
-        Failure::BadInput("no state folder: neither XDG_STATE_HOME nor HOME is set; give one with --state DIR".to_owned())
+        Failure::BadInput(
+            "no state folder: neither XDG_STATE_HOME nor HOME is set; give one with --state DIR".to_owned(),
+        )
     })
 }
 

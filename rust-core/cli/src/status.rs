@@ -21,21 +21,30 @@ pub(crate) fn status(arguments: &arguments::Status) -> Result<(), Failure> {
     let mut output = stdout();
     let mut rows = table(&[]);
     let mut row = |name: &str, value: String| {
-        rows.add_row([name.to_owned(), value]);
+        rows.add([name, &value]);
     };
     match &running {
-        None => row("Firewall", "not running: nothing is held back by it now".to_owned()),
+        None => row("Firewall", "not running, so nothing is held back".to_owned()),
         Some(status) => running_rows(status, &mut row),
     }
     row("State folder", folder.display().to_string());
-    row("Granted", match grants.len() {
-        0 => "nothing".to_owned(),
-        1 => "1 grant".to_owned(),
-        number => format!("{number} grants"),
-    });
-    row("Ledger", format!("whole, {} changes", ledger.changes.len()));
+    row(
+        "Granted",
+        match grants.len() {
+            0 => "nothing".to_owned(),
+            1 => "1 grant".to_owned(),
+            number => format!("{number} grants"),
+        },
+    );
+    row(
+        "Ledger",
+        match ledger.changes.len() {
+            1 => "whole, 1 change of consent".to_owned(),
+            number => format!("whole, {number} changes of consent"),
+        },
+    );
     row("Ledger's key", ledger.receipts.fingerprint.to_string());
-    writeln!(output, "{}", rows.trim_fmt())?;
+    write!(output, "{}", rows.into_text())?;
     Ok(output.flush()?)
 }
 
@@ -57,17 +66,30 @@ fn running_rows(status: &Status, row: &mut dyn FnMut(&str, String)) {
     let resolvers: Vec<String> = status.resolvers.iter().map(ToString::to_string).collect();
     row("DNS servers", if resolvers.is_empty() { "none".to_owned() } else { resolvers.join(", ") });
     let counters = &status.counters;
-    row("Denied", format!("{} flows and questions; {} more not understood", counters.denied, counters.ambiguous));
-    row("Flows", format!(
-        "{} TCP ({} now), {} UDP ({} now), {} pings",
-        counters.tcp_flows, counters.tcp_alive, counters.udp_mappings, counters.udp_alive, counters.echo_requests
-    ));
+    row(
+        "Denied",
+        format!("{} flows and questions; {} more not understood", counters.denied, counters.ambiguous),
+    );
+    row(
+        "Flows",
+        format!(
+            "{} TCP ({} now), {} UDP ({} now), {} pings",
+            counters.tcp_flows,
+            counters.tcp_alive,
+            counters.udp_mappings,
+            counters.udp_alive,
+            counters.echo_requests
+        ),
+    );
     row("DNS questions", counters.dns_questions.to_string());
     row("Bytes", format!("{} out, {} in", counters.bytes_out, counters.bytes_in));
-    row("Packets", format!(
-        "{} from apps, {} to apps, {} dropped",
-        counters.packets_in, counters.packets_out, counters.packets_dropped
-    ));
+    row(
+        "Packets",
+        format!(
+            "{} from apps, {} to apps, {} dropped",
+            counters.packets_in, counters.packets_out, counters.packets_dropped
+        ),
+    );
     if counters.cut > 0 {
         row("Cut by a revoke", format!("{} flows", counters.cut));
     }

@@ -11,7 +11,7 @@ struct StderrLog;
 
 static LOG: StderrLog = StderrLog;
 
-/// Starts logging at INFO, or at the level that CONSENTRY_LOG names.
+/// Starts logging at INFO, or at the level that `CONSENTRY_LOG` names.
 pub(crate) fn start() -> Result<(), Failure> {
     let level = match env::var(VARIABLE) {
         Ok(level) => level.parse().map_err(|_| {

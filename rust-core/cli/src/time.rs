@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 /// Nanoseconds since 1970 as RFC 3339 in UTC, with as many digits as there are; the year is kept within what RFC 3339 can
 /// write.
 pub(crate) fn rfc3339_nanos(nanos: i64) -> String {
-    Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| rfc3339::format(nanos / 1_000_000), |t| t.to_string())
+    Timestamp::from_nanosecond(i128::from(nanos))
+        .map_or_else(|_| rfc3339::format(nanos / 1_000_000), |t| t.to_string())
 }
 
 /// Milliseconds since 1970 as a person reads them: UTC, to the second.

@@ -4,36 +4,31 @@ use super::Totals;
 use super::record::Record;
 use crate::failure::Failure;
 use crate::output::{Output, printable, stdout};
-use crate::table;
-use comfy_table::Table;
+use crate::table::{Rows, ruled};
+use crate::time::readable;
 use std::io::Write;
 
 /// Rows that are laid out together: memory does not grow with the capture.
 const ROWS_AT_ONCE: usize = 200;
 const HEADS: [&str; 4] = ["Flow", "Verdict", "Who", "Why"];
-/// Widths of the columns, in parts of a hundred.
-const PARTS: [u16; 4] = [8, 10, 35, 46];
+/// Widths of the columns but the last.
+const WIDTHS: [u16; 3] = [6, 9, 32];
 
 /// Lays out records some at a time.
 pub(super) struct FlowTable {
     output: Output,
-    rows: Table,
+    rows: Rows,
     is_first: bool,
 }
 
 impl FlowTable {
     pub(super) fn new() -> Self {
-        Self { output: stdout(), rows: table::ruled(&HEADS, &PARTS), is_first: true }
+        Self { output: stdout(), rows: ruled(&HEADS, &WIDTHS), is_first: true }
     }
 
     pub(super) fn add(&mut self, record: &Record) -> Result<(), Failure> {
-        self.rows.add_row([
-            record.flow.to_string(),
-            record.verdict.as_str().to_owned(),
-            who(record),
-            why(record),
-        ]);
-        if self.rows.row_count() == ROWS_AT_ONCE { self.print() } else { Ok(()) }
+        self.rows.add([&record.flow.to_string(), record.verdict.as_str(), &who(record), &why(record)]);
+        if self.rows.len() == ROWS_AT_ONCE { self.print() } else { Ok(()) }
     }
 
     pub(super) fn finish(mut self, totals: &Totals) -> Result<(), Failure> {
@@ -46,14 +41,12 @@ impl FlowTable {
     }
 
     fn print(&mut self) -> Result<(), Failure> {
-        if self.rows.is_empty() {
+        if self.rows.len() == 0 {
             return Ok(());
         }
         // The heads stand once, above the first rows.
-        let rows = std::mem::replace(&mut self.rows, table::ruled(&[], &PARTS));
-        for line in rows.lines() {
-            writeln!(self.output, "{}", line.trim_end())?;
-        }
+        let rows = std::mem::replace(&mut self.rows, ruled(&[], &WIDTHS));
+        write!(self.output, "{}", rows.into_text())?;
         self.is_first = false;
         Ok(())
     }
@@ -67,7 +60,7 @@ fn who(record: &Record) -> String {
         record.transport,
         record.destination,
         record.source,
-        record.time_text()
+        readable(record.time.0 / 1_000_000)
     )
 }
 
@@ -82,38 +75,27 @@ fn why(record: &Record) -> String {
         why.push_str("\ncarries: ");
         why.push_str(&kinds.join(", "));
     }
-    why.push_str(&format!("\n{} bytes out, {} in", record.bytes_out, record.bytes_in));
-    why
+    let bytes = format!("\n{} bytes out, {} in", record.bytes_out, record.bytes_in);
+    why + &bytes
 }
 
 /// The capture in a sentence or two.
 pub(super) fn summary(totals: &Totals) -> String {
-    let mut text = match totals.flows {
-        0 => "No flows: the capture holds no TCP, UDP or ping packets.".to_owned(),
-        1 => "1 flow".to_owned(),
-        flows => format!("{flows} flows"),
+    let denied: Vec<&str> =
+        totals.services.iter().filter(|(_, service)| service.denied > 0).map(|(id, _)| id.as_str()).collect();
+    let verdicts = match (totals.denied, denied.as_slice()) {
+        (0, _) => "nothing denied".to_owned(),
+        (number, []) => format!("{number} denied"),
+        (number, services) => format!("{number} denied: {}", services.join(", ")),
     };
-    if totals.flows > 0 {
-        match totals.denied {
-            0 => text.push_str(", nothing denied."),
-            denied => {
-                let services: Vec<&str> = totals
-                    .services
-                    .iter()
-                    .filter(|(_, service)| service.denied > 0)
-                    .map(|(id, _)| id.as_str())
-                    .collect();
-                text.push_str(&format!(", {denied} denied"));
-                if services.is_empty() {
-                    text.push('.');
-                } else {
-                    text.push_str(&format!(": {}.", services.join(", ")));
-                }
-            }
-        }
+    let flows = match totals.flows {
+        0 => "No flows: the capture holds no TCP, UDP or ping packets.".to_owned(),
+        1 => format!("1 flow, {verdicts}."),
+        number => format!("{number} flows, {verdicts}."),
+    };
+    match totals.unreadable {
+        0 => flows,
+        1 => format!("{flows} 1 packet could not be read."),
+        number => format!("{flows} {number} packets could not be read."),
     }
-    if totals.unreadable > 0 {
-        text.push_str(&format!(" {} packets could not be read.", totals.unreadable));
-    }
-    text
 }

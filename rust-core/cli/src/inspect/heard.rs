@@ -141,7 +141,13 @@ impl Heard {
     }
 
     /// Judges what was heard.
-    pub(super) fn record(mut self, flow: u64, endpoints: &Endpoints, names: &[Arc<str>], rules: &Rules<'_>) -> Record {
+    pub(super) fn record(
+        mut self,
+        flow: u64,
+        endpoints: &Endpoints,
+        names: &[Arc<str>],
+        rules: &Rules<'_>,
+    ) -> Record {
         self.end_of_request();
         let mut record = Record::new(flow, endpoints, self.time);
         record.protocol = self.protocol;
@@ -193,14 +199,14 @@ impl Heard {
                 let verdict = flow_verdict(None);
                 if verdict.allow {
                     record.verdict = Decision::Deny;
-                    record.reason = (*reason).to_owned();
+                    (*reason).clone_into(&mut record.reason);
                     record.host.clone_from(host);
                     return record;
                 }
                 (verdict, host.clone())
             }
             Told::Local(reason, host) => {
-                record.reason = (*reason).to_owned();
+                (*reason).clone_into(&mut record.reason);
                 record.host.clone_from(host);
                 return record;
             }
@@ -224,13 +230,23 @@ impl Heard {
                 }
             }
             Told::Hello(_, hello) if hello.ech => {
-                notes.push("a further hello inside may be encrypted (ECH), so the name shown may be the outer one".into());
+                notes.push(
+                    "a further hello inside may be encrypted (ECH), so the name shown may be the outer one"
+                        .into(),
+                );
             }
             Told::Hello(_, hello) if hello.sni.is_none() => notes.push("its hello names no server".into()),
             _ => {}
         }
-        let is_named = record.host.as_ref().is_some_and(|host| host.parse::<IpAddr>().is_err());
-        if !is_named && names.is_empty() {
+        let states_name = match &self.told {
+            Told::Hello(_, hello) => hello.sni.is_some(),
+            Told::Request { request, .. } => {
+                request.host.as_ref().is_some_and(|host| host.parse::<IpAddr>().is_err())
+            }
+            Told::Question(..) => true,
+            Told::Nothing | Told::MiPush(_) | Told::Refused(..) | Told::Local(..) => false,
+        };
+        if !states_name && names.is_empty() {
             notes.push("no DNS answer in this capture gave the address".into());
         }
         for note in notes {

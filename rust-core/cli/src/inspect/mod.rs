@@ -99,7 +99,7 @@ pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
         if let Some(report) = &mut report {
             report.add(&record)?;
         }
-        printer.print(record)
+        printer.print(&record)
     };
     let mut flows = Flows::new(Examination::new(catalogue, policy, Box::new(sink)));
     // What was readable before a fault is judged and shown; the fault is told last.
@@ -109,7 +109,8 @@ pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let totals = totals.into_inner();
     printer.finish(&totals)?;
     if let Some(report) = report {
-        report.finish(path, &totals, fault.as_ref().map(ToString::to_string))?;
+        let fault = fault.as_ref().map(ToString::to_string);
+        report.finish(path, &totals, fault.as_deref())?;
     }
     match fault {
         Some(error) => Err(unreadable(path, &error)),
@@ -204,21 +205,21 @@ fn name(path: &Path) -> String {
 /// Prints records as they come.
 enum Printer {
     Lines(crate::output::Output),
-    Table(FlowTable),
+    Table(Box<FlowTable>),
 }
 
 impl Printer {
     fn new(format: Format) -> Self {
         match format {
             Format::Jsonl => Self::Lines(stdout()),
-            Format::Table => Self::Table(FlowTable::new()),
+            Format::Table => Self::Table(Box::new(FlowTable::new())),
         }
     }
 
-    fn print(&mut self, record: Record) -> Result<(), Failure> {
+    fn print(&mut self, record: &Record) -> Result<(), Failure> {
         match self {
-            Self::Lines(output) => json_line(output, &record),
-            Self::Table(table) => table.add(&record),
+            Self::Lines(output) => json_line(output, record),
+            Self::Table(table) => table.add(record),
         }
     }
 

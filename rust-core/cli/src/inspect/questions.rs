@@ -79,7 +79,13 @@ impl Questions {
         }
     }
 
-    fn answer(&mut self, about: &mut About, direction: Direction, message: &Message, shared: &mut Shared<'_>) {
+    fn answer(
+        &mut self,
+        about: &mut About,
+        direction: Direction,
+        message: &Message,
+        shared: &mut Shared<'_>,
+    ) {
         for question in &message.questions {
             let key = (message.id, question.name.clone(), question.rtype);
             let place = self.waiting.iter().position(|known| known.is(&key));

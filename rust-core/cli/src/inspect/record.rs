@@ -128,9 +128,14 @@ struct Seen<'a> {
 
 /// Writes identifiers as `{"kind", "form", "where"}`.
 pub(crate) fn identifiers<S: Serializer>(found: &[Identifier], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(found.iter().map(|found| Seen { kind: found.kind, form: found.form, place: &found.place }))
+    serializer.collect_seq(found.iter().map(|found| Seen {
+        kind: found.kind,
+        form: found.form,
+        place: &found.place,
+    }))
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339_nanos(time.0))
 }

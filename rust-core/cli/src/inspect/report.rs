@@ -1,8 +1,8 @@
 //! `--report`: one self-contained page about a capture.
 
+use super::Totals;
 use super::flow_table::summary;
 use super::record::Record;
-use super::Totals;
 use crate::failure::Failure;
 use crate::output::printable;
 use consentry_catalogue::Catalogue;
@@ -34,14 +34,16 @@ pub(super) struct Report {
 impl Report {
     /// Begins a report that is to be written to `path`.
     pub(super) fn begin(path: &Path) -> Result<Self, Failure> {
-        let rows = tempfile::tempfile().map_err(|error| Failure::file("write", &std::env::temp_dir(), &error))?;
+        let rows =
+            tempfile::tempfile().map_err(|error| Failure::file("write", &std::env::temp_dir(), &error))?;
         Ok(Self { path: path.to_owned(), rows: BufWriter::new(rows) })
     }
 
     /// Adds a record.
     pub(super) fn add(&mut self, record: &Record) -> Result<(), Failure> {
         let verdict = record.verdict.as_str();
-        let host = record.host.as_deref().map(|host| format!("<b>{}</b><br>", escaped(host))).unwrap_or_default();
+        let host =
+            record.host.as_deref().map(|host| format!("<b>{}</b><br>", escaped(host))).unwrap_or_default();
         let service = record.service.as_deref().unwrap_or("–");
         let row = format!(
             "<tr><td class=n>{}<td><time>{}</time><td class={verdict}>{verdict}<td>{host}{} over {}<br><small>{} → {}</small>\
@@ -62,16 +64,22 @@ impl Report {
     }
 
     /// Writes the page. It replaces an earlier one only once it is complete.
-    pub(super) fn finish(mut self, capture: &Path, totals: &Totals, fault: Option<String>) -> Result<(), Failure> {
+    pub(super) fn finish(
+        mut self,
+        capture: &Path,
+        totals: &Totals,
+        fault: Option<&str>,
+    ) -> Result<(), Failure> {
         let path = self.path.clone();
         self.write(capture, totals, fault).map_err(|error| Failure::file("write", &path, &error))
     }
 
-    fn write(&mut self, capture: &Path, totals: &Totals, fault: Option<String>) -> io::Result<()> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fn write(&mut self, capture: &Path, totals: &Totals, fault: Option<&str>) -> io::Result<()> {
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let page = NamedTempFile::new_in(folder)?;
         let mut output = BufWriter::new(page.as_file());
-        output.write_all(head(capture, totals, fault.as_deref()).as_bytes())?;
+        output.write_all(head(capture, totals, fault).as_bytes())?;
         self.rows.flush()?;
         let rows = self.rows.get_mut();
         rows.rewind()?;
@@ -90,7 +98,9 @@ impl Report {
 
 /// Everything above the rows.
 fn head(capture: &Path, totals: &Totals, fault: Option<&str>) -> String {
-    let name = capture.file_name().map_or_else(|| capture.display().to_string(), |name| name.to_string_lossy().into());
+    let name = capture
+        .file_name()
+        .map_or_else(|| capture.display().to_string(), |name| name.to_string_lossy().into());
     let name = escaped(&name);
     let mut page = format!(
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n<meta name=viewport content=\"width=device-width\">\n\
@@ -99,7 +109,11 @@ fn head(capture: &Path, totals: &Totals, fault: Option<&str>) -> String {
         escaped(&summary(totals)),
     );
     if let Some(fault) = fault {
-        let _ = write!(page, "<p><strong>The capture could not be read to its end:</strong> {}.\n", escaped(fault));
+        let _ = writeln!(
+            page,
+            "<p><strong>The capture could not be read to its end:</strong> {}.",
+            escaped(fault)
+        );
     }
     page.push_str("<h2>By service</h2>\n");
     if totals.services.is_empty() {
@@ -110,7 +124,8 @@ fn head(capture: &Path, totals: &Totals, fault: Option<&str>) -> String {
         );
         for (id, service) in &totals.services {
             let entry = Catalogue::builtin().find(id).map(|index| Catalogue::builtin().service(index));
-            let (title, does) = entry.map_or((id.as_str(), ""), |entry| (entry.name.as_str(), entry.does.as_str()));
+            let (title, does) =
+                entry.map_or((id.as_str(), ""), |entry| (entry.name.as_str(), entry.does.as_str()));
             let _ = writeln!(
                 page,
                 "<tr><td><b>{}</b><br><small>{}</small><td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td>{}",

@@ -49,11 +49,22 @@ pub(super) struct Tcp {
 impl Tcp {
     pub(super) fn new(port: u16) -> Self {
         let stage = if port == 53 {
-            Stage::Dns { out: MessageReader::new(), back: MessageReader::new(), questions: Questions::default() }
+            Stage::Dns {
+                out: MessageReader::new(),
+                back: MessageReader::new(),
+                questions: Questions::default(),
+            }
         } else {
             Stage::First(Box::default())
         };
-        Self { stage, backlog: Vec::new(), out_start: Vec::new(), in_start: Vec::new(), held: 0, inner: false }
+        Self {
+            stage,
+            backlog: Vec::new(),
+            out_start: Vec::new(),
+            in_start: Vec::new(),
+            held: 0,
+            inner: false,
+        }
     }
 
     /// Takes the next piece of one direction.
@@ -66,9 +77,9 @@ impl Tcp {
     ) -> Interest {
         about.heard.spoken = true;
         match (direction, piece) {
-            (Direction::Out, Piece::Bytes(bytes)) => self.from_client(about, bytes, shared),
-            (Direction::Out, Piece::Gap(missing)) => self.gap_from_client(about, missing, shared),
-            (Direction::In, Piece::Bytes(bytes)) => return self.from_server(about, bytes, shared),
+            (Direction::Out, Piece::Bytes(bytes)) => self.client_said(about, bytes, shared),
+            (Direction::Out, Piece::Gap(missing)) => self.client_lost(about, missing, shared),
+            (Direction::In, Piece::Bytes(bytes)) => return self.server_said(about, bytes, shared),
             (Direction::In, Piece::Gap(_)) => {
                 if let Stage::Dns { back, .. } = &mut self.stage {
                     *back = MessageReader::new();
@@ -103,7 +114,7 @@ impl Tcp {
         }
     }
 
-    fn from_client(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
+    fn client_said(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
         let wanted = LONGEST_SIGNATURE - self.out_start.len();
         self.out_start.extend_from_slice(&bytes[..wanted.min(bytes.len())]);
         match &mut self.stage {
@@ -133,7 +144,7 @@ impl Tcp {
         }
     }
 
-    fn from_server(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) -> Interest {
+    fn server_said(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) -> Interest {
         let wanted = LONGEST_SIGNATURE - self.in_start.len();
         self.in_start.extend_from_slice(&bytes[..wanted.min(bytes.len())]);
         if let Stage::Dns { back, questions, .. } = &mut self.stage {
@@ -146,7 +157,7 @@ impl Tcp {
         if self.in_start.len() < LONGEST_SIGNATURE { Interest::More } else { Interest::Enough }
     }
 
-    fn gap_from_client(&mut self, about: &mut About, missing: u32, shared: &mut Shared<'_>) {
+    fn client_lost(&mut self, about: &mut About, missing: u32, shared: &mut Shared<'_>) {
         match &mut self.stage {
             Stage::First(_) => {
                 self.decide(about, Facts::Unknown, shared);
@@ -190,7 +201,9 @@ impl Tcp {
             }
             Facts::BrokenTls => {
                 about.heard.protocol = "tls";
-                about.heard.refused("it begins as TLS and then breaks its rules: nobody can tell whom it is for");
+                about
+                    .heard
+                    .refused("it begins as TLS and then breaks its rules: nobody can tell whom it is for");
             }
             Facts::Http => {
                 let backlog = std::mem::take(&mut self.backlog);
@@ -258,7 +271,7 @@ impl Tcp {
                     self.inner = true;
                     self.stage = Stage::First(Box::default());
                     self.backlog.clear();
-                    return self.from_client(about, bytes, shared);
+                    return self.client_said(about, bytes, shared);
                 }
                 Err(_) => {
                     if about.heard.has_told() {
@@ -283,7 +296,7 @@ impl Tcp {
             "tls"
         } else if is_mi_push(&self.out_start) || is_mi_push(&self.in_start) {
             "mi_push"
-        } else if self.in_start.starts_with(b"HTTP/1.") {
+        } else if self.in_start.starts_with(b"HTTP/1.") || begins_with_method(&self.out_start) {
             "http"
         } else if self.out_start.starts_with(b"SSH-") || self.in_start.starts_with(b"SSH-") {
             "ssh"
@@ -306,8 +319,13 @@ impl Tcp {
 
 /// Whether a segment after lost ones begins with an HTTP/1 request line (RFC 9112 §3), as far as it shows.
 fn begins_like_request(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    begins_with_method(bytes) && line.windows(7).any(|window| window == b"HTTP/1.")
+}
+
+/// Methods of RFC 9110 §9.3 and RFC 5789.
+fn begins_with_method(bytes: &[u8]) -> bool {
     const METHODS: [&[u8]; 9] =
         [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    METHODS.iter().any(|method| bytes.starts_with(method)) && line.windows(7).any(|window| window == b"HTTP/1.")
+    METHODS.iter().any(|method| bytes.starts_with(method))
 }

@@ -11,9 +11,6 @@ use consentry_inspect::quic::{self, Datagram, InitialReader};
 
 /// Datagrams that the engine holds while a QUIC hello is incomplete.
 const MOST_HELLO_DATAGRAMS: u8 = 8;
-/// A datagram is at most this long: what an incomplete hello is reckoned to hold.
-const HELLO_BYTES: usize = 2048;
-
 enum Stage {
     /// Nothing was heard yet.
     New,
@@ -63,7 +60,7 @@ impl Udp {
             Stage::LocalNames => local_names(about, direction, bytes),
             Stage::New if direction == Direction::Out => self.first(about, bytes, missing, shared),
             Stage::Hello { .. } if direction == Direction::Out => self.hello(about, bytes, missing, shared),
-            Stage::Quic if direction == Direction::Out => self.another_hello(about, bytes, shared),
+            Stage::Quic if direction == Direction::Out => another_hello(about, bytes, shared),
             Stage::New => {
                 about.heard.spoken = true;
                 about.heard.protocol = by_long_header(bytes);
@@ -78,6 +75,11 @@ impl Udp {
         about.settle();
         match self.stage {
             Stage::Dns(questions) => questions.end(about, shared),
+            Stage::Hello { .. } => {
+                // As long as it is incomplete, the engine lets nothing out.
+                about.heard.refused("a QUIC hello that is never complete: nobody can tell whom it is for");
+                about.end(shared);
+            }
             _ => about.end(shared),
         }
     }
@@ -89,13 +91,13 @@ impl Udp {
             Datagram::Initial { .. } | Datagram::OtherLong => {
                 about.heard.protocol = "quic";
                 self.stage = Stage::Hello { reader: Box::default(), datagrams: 0 };
-                self.held = HELLO_BYTES;
-                shared.held += HELLO_BYTES;
                 return self.hello(about, bytes, missing, shared);
             }
             Datagram::UnknownVersion(_) | Datagram::VersionNegotiation if is_web(port) => {
                 about.heard.protocol = "quic";
-                about.heard.refused("QUIC of a version whose hello cannot be read: nobody can tell whom it is for");
+                about
+                    .heard
+                    .refused("QUIC of a version whose hello cannot be read: nobody can tell whom it is for");
             }
             // The connection is older than the capture.
             Datagram::Short if is_web(port) => about.heard.protocol = "quic",
@@ -103,7 +105,9 @@ impl Udp {
             _ if port == 123 && bytes.len() >= 48 && bytes[0] & 7 == 3 => about.heard.protocol = "ntp",
             _ => {}
         }
-        if let SignatureMatch::Service(service) = shared.rules.catalogue.match_signature(Transport::Udp, bytes) {
+        if let SignatureMatch::Service(service) =
+            shared.rules.catalogue.match_signature(Transport::Udp, bytes)
+        {
             about.heard.signature = Some(service);
         }
         self.stage = Stage::Over;
@@ -112,6 +116,8 @@ impl Udp {
     fn hello(&mut self, about: &mut About, bytes: &[u8], missing: u32, shared: &mut Shared<'_>) {
         let Stage::Hello { reader, datagrams } = &mut self.stage else { return };
         *datagrams += 1;
+        self.held += bytes.len();
+        shared.held += bytes.len();
         match reader.push(bytes) {
             Progress::Done(hello) => {
                 about.heard.hello(Signal::QuicSni, hello);
@@ -119,7 +125,7 @@ impl Udp {
             }
             // What the capture does not hold is no fault of the flow.
             _ if missing > 0 => self.stage = Stage::Over,
-            Progress::NeedMore if *datagrams < MOST_HELLO_DATAGRAMS && shared.has_room(0) => return,
+            Progress::NeedMore if *datagrams < MOST_HELLO_DATAGRAMS && shared.has_room(self.held) => return,
             Progress::NeedMore | Progress::Not => {
                 if is_web(about.endpoints.server.port()) {
                     about.heard.refused("a QUIC hello that cannot be read: nobody can tell whom it is for");
@@ -132,24 +138,24 @@ impl Udp {
         self.let_go(shared);
     }
 
-    /// A further connection on the same ports is a further record.
-    fn another_hello(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
-        if !matches!(quic::classify(bytes), Datagram::Initial { .. }) {
-            return;
-        }
-        let mut reader = InitialReader::default();
-        if let Progress::Done(hello) = reader.push(bytes)
-            && !about.heard.has_hello(&hello)
-        {
-            about.begin_further("quic", shared);
-            about.heard.spoken = true;
-            about.heard.hello(Signal::QuicSni, hello);
-        }
-    }
-
     fn let_go(&mut self, shared: &mut Shared<'_>) {
         shared.held -= self.held;
         self.held = 0;
+    }
+}
+
+/// A further connection on the same ports is a further record.
+fn another_hello(about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
+    if !matches!(quic::classify(bytes), Datagram::Initial { .. }) {
+        return;
+    }
+    let mut reader = InitialReader::default();
+    if let Progress::Done(hello) = reader.push(bytes)
+        && !about.heard.has_hello(&hello)
+    {
+        about.begin_further("quic", shared);
+        about.heard.spoken = true;
+        about.heard.hello(Signal::QuicSni, hello);
     }
 }
 
@@ -176,13 +182,15 @@ fn local_names(about: &mut About, direction: Direction, bytes: &[u8]) {
     let host = message.questions.first().map(|question| question.name.to_string());
     let belongs_here = |name: &str| {
         name == "local"
-            || name.ends_with(".local")
-            || name.ends_with("254.169.in-addr.arpa")
-            || name.ends_with(".ip6.arpa")
+            || [".local", "254.169.in-addr.arpa", ".ip6.arpa"].iter().any(|end| name.ends_with(end))
     };
-    let is_local = message.response || message.questions.iter().all(|question| belongs_here(question.name.as_str()));
+    let is_local =
+        message.response || message.questions.iter().all(|question| belongs_here(question.name.as_str()));
     if is_multicast_dns && !is_local {
-        about.heard.refused_host("a multicast question about a name that does not belong to the local network", host);
+        about.heard.refused_host(
+            "a multicast question about a name that does not belong to the local network",
+            host,
+        );
     } else {
         about.heard.local("stays on the local network", host);
     }

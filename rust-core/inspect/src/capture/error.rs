@@ -9,13 +9,17 @@ pub enum CaptureError {
     #[error("the file is empty (0 bytes), so it holds no capture")]
     Empty,
     /// The first bytes are not those of any known capture format.
-    #[error("not a capture file: it begins with {magic:02x?}, neither pcap nor pcapng; save it again as one of these")]
+    #[error(
+        "not a capture file: it begins with {magic:02x?}, neither pcap nor pcapng; save it again as one of these"
+    )]
     UnknownFormat {
         /// The first four bytes (fewer if the file is shorter).
         magic: Vec<u8>,
     },
     /// The file is compressed.
-    #[error("the file is compressed ({format}); uncompress it first, for example: {command} | consentry inspect -")]
+    #[error(
+        "the file is compressed ({format}); uncompress it first, for example: {command} | consentry inspect -"
+    )]
     Compressed {
         /// Name of the compression format.
         format: &'static str,
@@ -23,13 +27,17 @@ pub enum CaptureError {
         command: &'static str,
     },
     /// A pcap file whose link type is not understood.
-    #[error("link type {link_type} at offset 20 is not supported; capture on an IP, Ethernet or \"any\" interface")]
+    #[error(
+        "link type {link_type} at offset 20 is not supported; capture on an IP, Ethernet or \"any\" interface"
+    )]
     UnsupportedLinkType {
         /// The number in the file header (<https://www.tcpdump.org/linktypes.html>).
         link_type: u16,
     },
     /// The file ends inside a record.
-    #[error("the capture is cut short: the {what} at offset {offset} needs {needed} bytes, {found} are there")]
+    #[error(
+        "the capture is cut short: the {what} at offset {offset} needs {needed} bytes, {found} are there"
+    )]
     Truncated {
         /// What was being read.
         what: &'static str,

@@ -1,9 +1,9 @@
 //! Packets to flows: who talks with whom, and what each side says, in order.
 
+use super::Timestamp;
 use super::fragments::Fragments;
 use super::packet::{Packet, Payload, TcpHeader, Transport};
 use super::stream::{Piece, Stream};
-use super::Timestamp;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
@@ -101,12 +101,12 @@ struct Tcp {
 /// Memory is bounded by constants, whatever the capture holds: flows, bytes waiting for a lost segment, fragments.
 pub struct Flows<O: Observer> {
     observer: O,
-    flows: HashMap<Key, Flow<O::State>>,
+    known: HashMap<Key, Flow<O::State>>,
     fragments: Fragments,
     opened: u64,
     packets: u64,
     pending_bytes: usize,
-    most_flows: usize,
+    limit: usize,
 }
 
 impl<O: Observer> Flows<O> {
@@ -114,19 +114,19 @@ impl<O: Observer> Flows<O> {
     pub fn new(observer: O) -> Self {
         Self {
             observer,
-            flows: HashMap::new(),
+            known: HashMap::new(),
             fragments: Fragments::default(),
             opened: 0,
             packets: 0,
             pending_bytes: 0,
-            most_flows: MOST_FLOWS,
+            limit: MOST_FLOWS,
         }
     }
 
     /// The same with another limit on flows, for tests.
     #[cfg(test)]
-    pub(super) fn with_limit(observer: O, most_flows: usize) -> Self {
-        Self { most_flows, ..Self::new(observer) }
+    pub(super) fn with_limit(observer: O, limit: usize) -> Self {
+        Self { limit, ..Self::new(observer) }
     }
 
     /// Takes one IP packet. Returns whether it could be read.
@@ -152,11 +152,11 @@ impl<O: Observer> Flows<O> {
 
     /// The capture is over: closes every open flow, in the order they were opened, and gives the observer back.
     pub fn finish(mut self) -> O {
-        let mut keys: Vec<(u64, Key)> = self.flows.iter().map(|(key, flow)| (flow.number, *key)).collect();
+        let mut keys: Vec<(u64, Key)> = self.known.iter().map(|(key, flow)| (flow.number, *key)).collect();
         keys.sort_unstable_by_key(|(number, _)| *number);
         for (_, key) in keys {
             self.close(&key);
-            self.flows.remove(&key);
+            self.known.remove(&key);
         }
         self.observer
     }
@@ -177,7 +177,7 @@ impl<O: Observer> Flows<O> {
                 self.close_if_idle(&key, time);
                 let client = likely_client(from, to);
                 self.open(key, client, time);
-                let Some(flow) = self.flows.get_mut(&key) else { return };
+                let Some(flow) = self.known.get_mut(&key) else { return };
                 let direction = flow.seen(from, time, self.packets);
                 let Some(state) = &mut flow.state else { return };
                 let length = bytes.len() as u64 + u64::from(missing);
@@ -189,7 +189,7 @@ impl<O: Observer> Flows<O> {
                 let key = Key::new(Transport::Icmp, from, to, identifier);
                 self.close_if_idle(&key, time);
                 self.open(key, if request { from } else { to }, time);
-                let Some(flow) = self.flows.get_mut(&key) else { return };
+                let Some(flow) = self.known.get_mut(&key) else { return };
                 let direction = flow.seen(from, time, self.packets);
                 if let Some(state) = &mut flow.state {
                     self.observer.packet(state, direction, u64::from(length), time);
@@ -219,14 +219,14 @@ impl<O: Observer> Flows<O> {
                 let known = flow.tcp.as_ref().and_then(|tcp| tcp.first_syn);
                 known != Some(header.sequence) && (flow.client == from || flow.state.is_none())
             };
-            if self.flows.get(&key).is_some_and(is_another) {
+            if self.known.get(&key).is_some_and(is_another) {
                 self.close(&key);
-                self.flows.remove(&key);
+                self.known.remove(&key);
             }
         }
         self.open(key, client, time);
-        let Self { observer, flows, packets, pending_bytes, .. } = self;
-        let Some(flow) = flows.get_mut(&key) else { return };
+        let Self { observer, known, packets, pending_bytes, .. } = self;
+        let Some(flow) = known.get_mut(&key) else { return };
         let direction = flow.seen(from, time, *packets);
         let Some(state) = &mut flow.state else { return };
         let tcp = flow.tcp.get_or_insert_default();
@@ -283,10 +283,10 @@ impl<O: Observer> Flows<O> {
 
     /// Opens a flow unless it is known.
     fn open(&mut self, key: Key, client: SocketAddr, time: Timestamp) {
-        if self.flows.len() >= self.most_flows && !self.flows.contains_key(&key) {
+        if self.known.len() >= self.limit && !self.known.contains_key(&key) {
             self.evict();
         }
-        if let Entry::Vacant(entry) = self.flows.entry(key) {
+        if let Entry::Vacant(entry) = self.known.entry(key) {
             self.opened += 1;
             let server = if client == key.low { key.high } else { key.low };
             let endpoints = Endpoints { transport: key.transport, client, server };
@@ -303,16 +303,16 @@ impl<O: Observer> Flows<O> {
     }
 
     fn close_if_idle(&mut self, key: &Key, now: Timestamp) {
-        if self.flows.get(key).is_some_and(|flow| now.since(flow.last_seen) > DATAGRAM_IDLE) {
+        if self.known.get(key).is_some_and(|flow| now.since(flow.last_seen) > DATAGRAM_IDLE) {
             self.close(key);
-            self.flows.remove(key);
+            self.known.remove(key);
         }
     }
 
     /// Tells the observer what is still held, and that the flow is over. The entry stays, for stragglers.
     fn close(&mut self, key: &Key) {
-        let Self { observer, flows, pending_bytes, .. } = self;
-        let Some(flow) = flows.get_mut(key) else { return };
+        let Self { observer, known, pending_bytes, .. } = self;
+        let Some(flow) = known.get_mut(key) else { return };
         let Some(mut state) = flow.state.take() else { return };
         if let Some(tcp) = &mut flow.tcp {
             for (direction, stream) in [(Direction::Out, &mut tcp.out), (Direction::In, &mut tcp.back)] {
@@ -332,11 +332,11 @@ impl<O: Observer> Flows<O> {
     /// Makes room: flows that are over go first, then those that have been idle longest.
     fn evict(&mut self) {
         let mut order: Vec<(bool, u64, Key)> =
-            self.flows.iter().map(|(key, flow)| (flow.state.is_some(), flow.last_packet, *key)).collect();
+            self.known.iter().map(|(key, flow)| (flow.state.is_some(), flow.last_packet, *key)).collect();
         order.sort_unstable_by_key(|(open, last_packet, _)| (*open, *last_packet));
-        for (_, _, key) in order.into_iter().take(self.most_flows.div_ceil(8)) {
+        for (_, _, key) in order.into_iter().take(self.limit.div_ceil(8)) {
             self.close(&key);
-            self.flows.remove(&key);
+            self.known.remove(&key);
         }
     }
 }

@@ -54,7 +54,10 @@ impl Fragments {
     ) -> Option<(u8, Vec<u8>)> {
         let end = part.offset + part.bytes.len() as u32;
         // Every part but the last is a multiple of eight bytes long.
-        if end > LONGEST_PAYLOAD || part.bytes.is_empty() || (part.more && part.bytes.len() % 8 != 0) {
+        if end > LONGEST_PAYLOAD
+            || part.bytes.is_empty()
+            || (part.more && !part.bytes.len().is_multiple_of(8))
+        {
             return None;
         }
         let key = Key { source, destination, identification: part.identification, protocol: part.protocol };
@@ -111,7 +114,8 @@ impl Fragments {
         while self.held + bytes > MOST_BYTES
             || (self.waiting.len() >= MOST_PACKETS && !self.waiting.contains_key(key))
         {
-            let Some(oldest) = self.waiting.iter().min_by_key(|(_, packet)| packet.order).map(|(key, _)| *key)
+            let Some(oldest) =
+                self.waiting.iter().min_by_key(|(_, packet)| packet.order).map(|(key, _)| *key)
             else {
                 break;
             };

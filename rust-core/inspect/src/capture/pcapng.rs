@@ -58,7 +58,7 @@ impl Section {
         let section = Self { big_endian, interfaces: Vec::new() };
         let length = section.u32(&head, 0);
         // 28: type, length, byte-order magic, version, section length, length again.
-        if length < 28 || length % 4 != 0 {
+        if length < 28 || !length.is_multiple_of(4) {
             let reason = format!("the section header claims a length of {length} bytes");
             return Err(CaptureError::Damaged { offset, reason });
         }
@@ -84,7 +84,7 @@ impl Section {
             let kind = self.u32(block, 0);
             source.take_all("block length", 4, block)?;
             let length = self.u32(block, 0);
-            if length < 12 || length % 4 != 0 {
+            if length < 12 || !length.is_multiple_of(4) {
                 let reason = format!("the block claims a length of {length} bytes");
                 return Err(CaptureError::Damaged { offset, reason });
             }
@@ -94,7 +94,8 @@ impl Section {
                 continue;
             }
             if body_len > LONGEST_RECORD {
-                let reason = format!("the block claims {length} bytes, more than any packet or interface needs");
+                let reason =
+                    format!("the block claims {length} bytes, more than any packet or interface needs");
                 return Err(CaptureError::Damaged { offset, reason });
             }
             source.take_all("block", u64::from(body_len) + 4, block)?;

@@ -46,6 +46,9 @@ pub(super) struct Found {
 
 impl<R: Read> Reader<R> {
     /// Reads the file's header and finds out which format it is.
+    ///
+    /// # Errors
+    /// The file is no capture, or its header is broken.
     pub fn new(input: R) -> Result<Self, CaptureError> {
         let mut source = Source { input, offset: 0 };
         let mut magic = Vec::with_capacity(4);
@@ -74,7 +77,10 @@ impl<R: Read> Reader<R> {
         Ok(Self { source, format, record: Vec::new(), failed: false })
     }
 
-    /// The next frame, or `None` at a proper end. After an error there is nothing more.
+    /// The next frame, or `None` at a proper end.
+    ///
+    /// # Errors
+    /// The file is cut or damaged here: there is nothing more after that.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         if self.failed {
             return Ok(None);

@@ -58,7 +58,13 @@ impl Stream {
     }
 
     /// Takes a segment of which the last `missing` bytes were not captured, and hands on what is now in order.
-    pub(super) fn segment(&mut self, sequence: u32, bytes: &[u8], missing: u32, sink: &mut dyn FnMut(Piece<'_>)) {
+    pub(super) fn segment(
+        &mut self,
+        sequence: u32,
+        bytes: &[u8],
+        missing: u32,
+        sink: &mut dyn FnMut(Piece<'_>),
+    ) {
         if self.stopped || (bytes.is_empty() && missing == 0) {
             return;
         }

@@ -27,8 +27,11 @@ fn pcap(magic: [u8; 4], link: u32, packets: &[&[u8]]) -> Vec<u8> {
 const LITTLE_MICROS: [u8; 4] = [0xd4, 0xc3, 0xb2, 0xa1];
 const TIME: Timestamp = Timestamp(1_407_400_200_250_000_000);
 
+/// What is kept of a frame.
+type Kept = (Timestamp, LinkType, Vec<u8>);
+
 /// All frames of a file, and the error it ends with.
-fn frames(file: &[u8]) -> (Vec<(Timestamp, LinkType, Vec<u8>)>, Option<CaptureError>) {
+fn frames(file: &[u8]) -> (Vec<Kept>, Option<CaptureError>) {
     let mut frames = Vec::new();
     let mut reader = match Reader::new(file) {
         Ok(reader) => reader,
@@ -48,12 +51,8 @@ fn frames(file: &[u8]) -> (Vec<(Timestamp, LinkType, Vec<u8>)>, Option<CaptureEr
 
 #[test]
 fn either_byte_order_and_time_unit_of_pcap_reads_alike() {
-    for magic in [
-        LITTLE_MICROS,
-        [0xa1, 0xb2, 0xc3, 0xd4],
-        [0x4d, 0x3c, 0xb2, 0xa1],
-        [0xa1, 0xb2, 0x3c, 0x4d],
-    ] {
+    for magic in [LITTLE_MICROS, [0xa1, 0xb2, 0xc3, 0xd4], [0x4d, 0x3c, 0xb2, 0xa1], [0xa1, 0xb2, 0x3c, 0x4d]]
+    {
         let (frames, error) = frames(&pcap(magic, 101, &[b"one", b"", b"three"]));
         assert!(error.is_none(), "{magic:x?}: {error:?}");
         let expected = ["one", "", "three"].map(|text| (TIME, LinkType::RawIp, text.as_bytes().to_vec()));
@@ -88,8 +87,14 @@ fn broken_headers_are_told_apart() {
     assert!(matches!(frames(b"\xd4\xc3").1, Some(CaptureError::UnknownFormat { .. })));
     assert!(matches!(frames(b"PK\x03\x04 and so on").1, Some(CaptureError::UnknownFormat { .. })));
     assert!(matches!(frames(&[0x1f, 0x8b, 8, 0]).1, Some(CaptureError::Compressed { format: "gzip", .. })));
-    assert!(matches!(frames(&[0x28, 0xb5, 0x2f, 0xfd]).1, Some(CaptureError::Compressed { format: "zstd", .. })));
-    assert!(matches!(frames(&LITTLE_MICROS).1, Some(CaptureError::Truncated { offset: 4, needed: 20, found: 0, .. })));
+    assert!(matches!(
+        frames(&[0x28, 0xb5, 0x2f, 0xfd]).1,
+        Some(CaptureError::Compressed { format: "zstd", .. })
+    ));
+    assert!(matches!(
+        frames(&LITTLE_MICROS).1,
+        Some(CaptureError::Truncated { offset: 4, needed: 20, found: 0, .. })
+    ));
     let other_link = frames(&pcap(LITTLE_MICROS, 147, &[])).1;
     assert!(matches!(other_link, Some(CaptureError::UnsupportedLinkType { link_type: 147 })));
 }

@@ -51,7 +51,11 @@ impl Observer for Notes {
             Piece::Bytes(bytes) => side.extend_from_slice(bytes),
             Piece::Gap(missing) => note.gaps += missing,
         }
-        if self.enough_after.is_some_and(|enough| side.len() >= enough) { Interest::Enough } else { Interest::More }
+        if self.enough_after.is_some_and(|enough| side.len() >= enough) {
+            Interest::Enough
+        } else {
+            Interest::More
+        }
     }
 
     fn datagram(&mut self, note: &mut Note, direction: Direction, bytes: &[u8], _: u32) {
@@ -87,7 +91,10 @@ fn a_connection_is_heard_both_ways() {
     ]);
     assert_eq!(flows.len(), 1);
     assert_eq!((flows[0].client.as_str(), flows[0].server.as_str()), ("10.0.0.2:40000", "192.0.2.1:5222"));
-    assert_eq!((flows[0].out.as_slice(), flows[0].back.as_slice()), (b"question".as_slice(), b"answer".as_slice()));
+    assert_eq!(
+        (flows[0].out.as_slice(), flows[0].back.as_slice()),
+        (b"question".as_slice(), b"answer".as_slice())
+    );
     assert_eq!(flows[0].payload, 14);
 }
 
@@ -97,7 +104,10 @@ fn who_began_is_known_from_half_a_conversation() {
         ("the answer to a SYN", back(900, 101, SYN | ACK, b"")),
         ("something from the server", back(901, 109, ACK, b"answer")),
         ("something from the phone", out(101, ACK, b"question")),
-        ("a server with a well-known port on the same network", ipv4([10, 0, 0, 1], PHONE, 6, &tcp(443, 40_000, 1, 1, ACK, b""))),
+        (
+            "a server with a well-known port on the same network",
+            ipv4([10, 0, 0, 1], PHONE, 6, &tcp(443, 40_000, 1, 1, ACK, b"")),
+        ),
         ("two public ends", ipv6(6, &tcp(5222, 50_000, 1, 1, ACK, b""))),
     ];
     for (what, packet) in one_way {
@@ -169,7 +179,10 @@ fn udp_is_one_flow_until_it_falls_silent() {
     }
     let notes = flows.finish();
     assert_eq!(notes.flows.len(), 2);
-    assert_eq!((notes.flows[0].out.as_slice(), notes.flows[0].back.as_slice()), (b"??".as_slice(), b"!".as_slice()));
+    assert_eq!(
+        (notes.flows[0].out.as_slice(), notes.flows[0].back.as_slice()),
+        (b"??".as_slice(), b"!".as_slice())
+    );
 }
 
 #[test]

@@ -36,7 +36,11 @@ fn the_packet_is_found_behind_every_header() {
     let v6 = ipv6(17, &udp(1, 2, b"x"));
     for (packet, is_v6) in [(&v4, false), (&v6, true)] {
         for (name, number, frame) in every_link(packet, is_v6) {
-            assert_eq!(LinkType::from_number(number).ip_packet(&frame), Some(packet.as_slice()), "{name}, IPv6: {is_v6}");
+            assert_eq!(
+                LinkType::from_number(number).ip_packet(&frame),
+                Some(packet.as_slice()),
+                "{name}, IPv6: {is_v6}"
+            );
         }
     }
 }

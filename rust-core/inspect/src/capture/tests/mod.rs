@@ -44,7 +44,14 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
 
-fn tcp(source: u16, destination: u16, sequence: u32, acknowledgement: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+fn tcp(
+    source: u16,
+    destination: u16,
+    sequence: u32,
+    acknowledgement: u32,
+    flags: u8,
+    payload: &[u8],
+) -> Vec<u8> {
     let mut segment = Vec::new();
     segment.extend(source.to_be_bytes());
     segment.extend(destination.to_be_bytes());

@@ -31,8 +31,12 @@ fn hear(start: u32, segments: &[(u32, &[u8], u32)]) -> Vec<u8> {
 #[test]
 fn segments_are_put_in_order_across_the_wrap_of_the_sequence_number() {
     let start = u32::MAX - 2;
-    let segments: [(u32, &[u8], u32); 4] =
-        [(start, b"ab", 0), (start.wrapping_add(4), b"ef", 0), (start.wrapping_add(2), b"cd", 0), (start, b"ab", 0)];
+    let segments: [(u32, &[u8], u32); 4] = [
+        (start, b"ab", 0),
+        (start.wrapping_add(4), b"ef", 0),
+        (start.wrapping_add(2), b"cd", 0),
+        (start, b"ab", 0),
+    ];
     assert_eq!(hear(start, &segments), b"abcdef");
 }
 
@@ -72,7 +76,9 @@ fn waiting_for_a_lost_segment_is_bounded() {
     stream.starts_at(0);
     let mut gaps = 0;
     for place in 1..=2000 {
-        stream.segment(place * 1000 + 1, &[7; 1000], 0, &mut |piece| gaps += usize::from(matches!(piece, Piece::Gap(_))));
+        stream.segment(place * 1000 + 1, &[7; 1000], 0, &mut |piece| {
+            gaps += usize::from(matches!(piece, Piece::Gap(_)));
+        });
         assert!(stream.pending_bytes() <= 257 * 1024);
     }
     assert_eq!(gaps, 1);
