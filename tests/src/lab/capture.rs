@@ -7,7 +7,7 @@ use super::{
 use std::{
     io::{BufRead, BufReader, Read},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
-    process::{Child, ChildStdout, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc,
     time::Duration,
 };
@@ -36,38 +36,57 @@ pub struct Packet {
     pub payload: Vec<u8>,
 }
 
+/// Does tcpdump's work where tcpdump will not: a classic pcap file on standard output.
+const STAND_IN: &str = "
+import socket, struct, sys
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+link.bind((sys.argv[1], 3))
+out = sys.stdout.buffer
+ethernet = link.getsockname()[3] == 1
+out.write(struct.pack('=IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1 if ethernet else 101))
+print('listening on', sys.argv[1], file=sys.stderr, flush=True)
+while True:
+    frame = link.recv(262144)
+    out.write(struct.pack('=IIII', 0, 0, len(frame), len(frame)) + frame)
+    out.flush()
+";
+
 /// The discard port (RFC 863): nobody else sends there.
 const MARKER_PORT: u16 = 9;
 
 impl Capture {
     /// Starts watching `device` in `gateway`.
     pub(super) fn start(gateway: &Namespace, device: &str) -> Result<Self> {
-        let mut tcpdump = gateway
-            .command("tcpdump")
-            .args([
-                "-i",
-                device,
-                "-w",
-                "-",
-                "-U",
-                "--immediate-mode",
-                "-B",
-                "16384",
-                "-Z",
-                "root",
-                "ip or ip6",
-            ])
+        let mut tcpdump = gateway.command("tcpdump");
+        tcpdump.args(["-i", device, "-w", "-", "-U", "--immediate-mode", "-B", "16384", "-Z", "root"]);
+        tcpdump.arg("ip or ip6");
+        match Self::listen(gateway, tcpdump) {
+            // As root tcpdump insists on changing its groups, which an unprivileged user namespace does not allow.
+            Err(LabError::Unexpected(said)) if said.contains("Couldn't change") => {
+                let mut python = gateway.command("python3");
+                python.args(["-c", STAND_IN, device]);
+                Self::listen(gateway, python)
+            }
+            other => other,
+        }
+    }
+
+    fn listen(gateway: &Namespace, mut command: Command) -> Result<Self> {
+        let mut tcpdump = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(LabError::io("starting tcpdump"))?;
+            .map_err(LabError::io("starting a capture"))?;
         let stderr = tcpdump.stderr.take().expect("stderr is piped");
         let stdout = tcpdump.stdout.take().expect("stdout is piped");
         let mut stderr = BufReader::new(stderr);
         let mut said = String::new();
         while !said.contains("listening on") {
             if stderr.read_line(&mut said).map_err(LabError::io("reading from tcpdump"))? == 0 {
-                return Err(LabError::Unexpected(format!("tcpdump did not start: {}", said.trim())));
+                // It has closed its output, so it is ending.
+                let _ = tcpdump.wait();
+                return Err(LabError::Unexpected(format!("the capture did not start: {}", said.trim())));
             }
         }
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));

@@ -251,11 +251,13 @@ fn make_certificates(folder: &Path) -> Result<()> {
 }
 
 /// HTTP on 80 and 8080, HTTPS on 443; any path is answered, files of `www` are served, PUT to /upload is kept. `reuseport`
-/// lets our own servers take single addresses on the same port.
+/// lets our own servers take single addresses on the same port. `user`: root is the only user there is in an unprivileged user
+/// namespace.
 fn nginx_configuration(folder: &Path) -> String {
     let folder = folder.display();
     format!(
-        r#"daemon off;
+        r#"user root root;
+daemon off;
 master_process off;
 pid {folder}/nginx.pid;
 error_log stderr error;
