@@ -105,8 +105,8 @@ impl Engine {
                 let remote = SocketAddr::new(dst, dst_port);
                 if dst_port == 53 {
                     let asker = Asker::Udp { app, server: remote };
-                    let taken =
-                        core.dns.question(now, asker, &Owner::Unknown, payload, core.catalogue, &core.policy);
+                    let owner = asking_owner(core, udp, io, app, remote);
+                    let taken = core.dns.question(now, asker, &owner, payload, core.catalogue, &core.policy);
                     queries.carry_out(core, tcp, udp, io, now);
                     if taken == Intake::Taken {
                         return;

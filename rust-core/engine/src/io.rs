@@ -65,6 +65,8 @@ pub enum NetError {
 pub struct Readiness {
     /// There may be something to read, or the end of the stream.
     pub readable: bool,
+    /// The remote end has finished sending: behind what is there to read comes the end of the stream, and no further event.
+    pub finished: bool,
     /// There may be room to write; for a connecting TCP socket: the connect ended, one way or the other.
     pub writable: bool,
     /// An error waits ([`Sockets::tcp_connected`] or [`Sockets::udp_error`] tells which).

@@ -70,6 +70,18 @@ fn both_sides_can_finish_in_either_order() {
 }
 
 #[test]
+fn an_end_that_comes_together_with_the_last_bytes_is_noticed() {
+    let mut world = World::new();
+    let server = "192.0.2.22:2222";
+    let app = world.phone.connect(server);
+    world.settle();
+    world.internet.say_and_finish(server, b"last words");
+    world.settle();
+    assert_eq!(world.phone.read(app), b"last words");
+    assert_eq!(world.phone.state(app), State::CloseWait, "the app is told of the end");
+}
+
+#[test]
 fn a_hello_for_a_service_without_consent_is_never_dialled() {
     for host in ["api.account.xiaomi.com", "API.Account.XIAOMI.com", "mtalk.google.com"] {
         let mut world = World::new();
@@ -489,15 +501,35 @@ fn dns_over_tcp_is_answered_by_the_interceptor() {
 }
 
 #[test]
+fn a_denied_name_does_not_leave_over_tcp_in_a_message_with_an_odd_header() {
+    use consentry_inspect::dns;
+    let mut world = World::new();
+    let app = world.phone.connect("8.8.8.8:53");
+    world.settle();
+    let mut query = dns::query(5, &"api.account.xiaomi.com".parse().expect("a name"), dns::A);
+    query[4] = 9;
+    let mut framed = (query.len() as u16).to_be_bytes().to_vec();
+    framed.extend(&query);
+    for byte in framed {
+        if world.phone.tcp(app).may_send() {
+            world.phone.send(app, &[byte]);
+        }
+        world.settle();
+    }
+    assert!(world.internet.dialled.is_empty());
+    assert_eq!(world.attempts.len(), 1);
+}
+
+#[test]
 fn bytes_on_port_53_that_are_not_dns_are_judged_like_any_others() {
     let mut world = World::new();
     let odd = "192.0.2.53:53";
     let app = world.phone.connect(odd);
     world.settle();
     assert!(world.internet.dialled.is_empty());
-    world.phone.send(app, b"this is no DNS at all, whatever the port\r\n");
+    world.phone.send(app, b"SSH-2.0-OpenSSH_9.2\r\n");
     world.settle();
-    assert_eq!(world.internet.connection(odd).received, b"this is no DNS at all, whatever the port\r\n");
+    assert_eq!(world.internet.connection(odd).received, b"SSH-2.0-OpenSSH_9.2\r\n");
 }
 
 #[test]

@@ -153,6 +153,18 @@ fn a_question_to_a_foreign_resolver_is_intercepted_too() {
 }
 
 #[test]
+fn a_denied_name_does_not_leave_in_a_message_with_an_odd_header() {
+    let mut world = World::new();
+    for (at, value) in [(2, 0x9d), (2, 0xc4), (4, 0x01), (5, 0x00), (5, 0x89)] {
+        let mut question = query("api.account.xiaomi.com", dns::A);
+        question[at] = value;
+        world.phone.ask(socket("8.8.8.8:53"), &question);
+        world.settle();
+        assert!(world.internet.datagrams.is_empty(), "byte {at} is {value:#x}");
+    }
+}
+
+#[test]
 fn an_alias_of_a_denied_name_is_denied() {
     let mut world = World::new();
     world.internet.zone.insert(

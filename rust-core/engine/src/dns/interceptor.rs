@@ -66,8 +66,19 @@ impl Interceptor {
     ) -> Intake {
         let Ok(query) = dns::parse(message) else {
             if !dns::looks_like_query(message) {
-                self.resolver.counters.not_dns += 1;
-                return Intake::NotDns;
+                let denied = dns::first_name(message)
+                    .ok()
+                    .map(|name| judge_question(catalogue, policy, name.as_str()))
+                    .filter(|verdict| !verdict.allow);
+                let Some(verdict) = denied else {
+                    self.resolver.counters.not_dns += 1;
+                    return Intake::NotDns;
+                };
+                // No question by the rules, but a lenient server might answer it all the same.
+                self.resolver.counters.malformed += 1;
+                let attempt = Box::new(Attempt::new(catalogue, &verdict, Transport::Udp, owner));
+                self.resolver.outputs.push_back(Output::Attempt { asker, attempt });
+                return Intake::Taken;
             }
             self.resolver.counters.questions += 1;
             self.resolver.counters.malformed += 1;

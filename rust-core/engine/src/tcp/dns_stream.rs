@@ -1,6 +1,7 @@
 //! DNS over TCP towards the app: messages out of the stream, replies into it (RFC 7766).
 use super::stack::Connection;
 use crate::dns::{MessageReader, framed};
+use consentry_inspect::dns::{DnsError, Name};
 use std::time::{Duration, Instant};
 
 /// How long an app may leave a DNS connection idle (RFC 7766 §6.2.3 leaves it to the server).
@@ -40,7 +41,7 @@ impl DnsStream {
 
     /// Takes bytes from the app, unless it has too many questions open or does not read the answers.
     pub(super) fn pump(&mut self, connection: &mut Connection, now: Instant) {
-        if self.unanswered >= UNANSWERED_MAX || self.waiting.len() >= WAITING_MAX || !self.unread.is_empty() {
+        if self.unanswered >= UNANSWERED_MAX || self.waiting.len() >= WAITING_MAX {
             return;
         }
         while connection.can_receive() && self.unread.len() < 64 * 1024 {
@@ -79,6 +80,14 @@ impl DnsStream {
         !self.spoke_dns
             && self.first.len() >= 2 + 12
             && !consentry_inspect::dns::looks_like_query(&self.first[2..])
+    }
+
+    /// The name that stands where a question's name would, in a first message that is no question by the rules: a lenient
+    /// server might answer it all the same.
+    pub(super) fn first_name(&self) -> Result<Name, DnsError> {
+        let mut said = self.first.clone();
+        said.extend_from_slice(&self.unread);
+        consentry_inspect::dns::first_name(said.get(2..).unwrap_or_default())
     }
 
     /// An answer for the app.

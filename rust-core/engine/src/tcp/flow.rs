@@ -6,10 +6,11 @@ use super::stack::{Connection, Stack, Stage};
 use crate::about::About;
 use crate::core::{Core, Evidence};
 use crate::dns::Asker;
-use crate::io::{FlowId, Io, NetError, SocketId};
+use crate::io::{FlowId, Io, NetError, Readiness, SocketId};
 use crate::packet::build;
 use consentry_catalogue::Transport;
-use consentry_consent::{Owner, Rule, Verdict};
+use consentry_consent::{Owner, Rule, Verdict, judge_question};
+use consentry_inspect::dns::DnsError;
 use consentry_inspect::http1::Request;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,8 @@ pub(super) struct Flow {
     pub(super) last: Instant,
     /// Whether the flow is in the list of those to look at in the next flush.
     pub(super) touched: bool,
+    /// Whether the flow is in the list of those that wait for room in the TUN device.
+    pub(super) stalled: bool,
     /// When the table's timer fires for this flow.
     pub(super) alarm: Option<Instant>,
     pub(super) state: State,
@@ -88,6 +91,8 @@ pub(super) struct Flow {
     pub(super) server: Option<SocketId>,
     pub(super) sockets_opened: u64,
     pub(super) server_readable: bool,
+    /// The server has finished; the end of its stream has yet to be read.
+    pub(super) server_finished: bool,
     pub(super) server_ended: bool,
     pub(super) told_server: bool,
 }
@@ -100,6 +105,7 @@ impl Flow {
             about,
             last: now,
             touched: false,
+            stalled: false,
             alarm: None,
             state: State::Ending,
             deadline: None,
@@ -108,6 +114,7 @@ impl Flow {
             server: None,
             sockets_opened: 0,
             server_readable: false,
+            server_finished: false,
             server_ended: false,
             told_server: false,
         }
@@ -125,9 +132,26 @@ impl Flow {
         match std::mem::replace(&mut self.state, State::Ending) {
             State::AwaitingOwner { syn } => self.begin(lent, &syn),
             other => {
+                // It came late: what was let through for an unknown owner may be denied to this one.
                 self.state = other;
+                if self.is_undecided_or_allowed() {
+                    let verdict = self.about.judge(lent.core);
+                    if !verdict.allow {
+                        let evidence = self.evidence(None, &[]);
+                        self.deny(lent, &verdict, evidence);
+                    }
+                }
                 Fate::Alive
             }
+        }
+    }
+
+    /// Whether a verdict that denies would still hold something back.
+    fn is_undecided_or_allowed(&self) -> bool {
+        match &self.state {
+            State::Held { .. } | State::Reaching { .. } | State::Relaying => true,
+            State::Reading { condemned } => condemned.is_none(),
+            State::AwaitingOwner { .. } | State::Collecting(_) | State::Dns(_) | State::Ending => false,
         }
     }
 
@@ -204,8 +228,9 @@ impl Flow {
     }
 
     /// The server's socket has something to read.
-    pub(super) fn server_event(&mut self, readable: bool) {
-        self.server_readable |= readable;
+    pub(super) fn server_event(&mut self, readiness: Readiness) {
+        self.server_readable |= readiness.readable || readiness.error;
+        self.server_finished |= readiness.finished || readiness.error;
     }
 
     /// A reply of the DNS interceptor for this flow.
@@ -247,6 +272,11 @@ impl Flow {
                 self.deny(lent, &verdict, evidence);
             }
             State::Collecting(collecting) => self.finish_collecting(lent, &collecting),
+            State::Relaying if lent.now < self.last + HALF_OPEN_PATIENCE => {
+                // The app still sends.
+                self.deadline = Some(self.last + HALF_OPEN_PATIENCE);
+                self.state = State::Relaying;
+            }
             State::Relaying | State::Dns(_) => self.reset(lent),
             other => self.state = other,
         }
@@ -276,13 +306,7 @@ impl Flow {
 
     /// Judges the flow again after a consent change. Returns whether it was cut.
     pub(super) fn judge_again(&mut self, lent: &mut Lent<'_, '_>) -> bool {
-        if matches!(self.state, State::Dns(_) | State::Ending | State::AwaitingOwner { .. })
-            || matches!(&self.state, State::Reading { condemned: Some(_) } | State::Collecting(_))
-        {
-            return false;
-        }
-        let verdict = self.about.judge(lent.core);
-        if verdict.allow {
+        if !self.is_undecided_or_allowed() || self.about.judge(lent.core).allow {
             return false;
         }
         self.reset(lent);
@@ -308,8 +332,9 @@ impl Flow {
                 Some(Ok((count, room))) => {
                     lent.core.counters.bytes_in += count as u64;
                     self.last = lent.now;
-                    // A short read emptied the socket; the next bytes come with an event of their own.
-                    self.server_readable = count == room;
+                    // A short read emptied the socket; the next bytes come with an event of their own. Not so the end of the
+                    // stream, whose event may have come before these bytes were read.
+                    self.server_readable = count == room || self.server_finished;
                 }
                 Some(Err(NetError::WouldBlock)) => self.server_readable = false,
                 Some(Err(_)) => return self.reset(lent),
@@ -333,7 +358,18 @@ impl Flow {
         let Some(connection) = &mut self.connection else { return };
         let State::Dns(stream) = &mut self.state else { return };
         if stream.cannot_be_dns() {
-            return self.not_dns(lent);
+            match stream.first_name() {
+                Err(DnsError::Truncated) if !lent.core.is_own_dns(self.about.key.remote.ip()) => {}
+                Err(_) => return self.not_dns(lent),
+                Ok(name) => {
+                    let verdict = judge_question(lent.core.catalogue, &lent.core.policy, name.as_str());
+                    if verdict.allow {
+                        return self.not_dns(lent);
+                    }
+                    let bytes_held = name.as_str().len() as u64;
+                    return self.deny(lent, &verdict, Evidence { bytes_held, ..Evidence::default() });
+                }
+            }
         }
         stream.drain(connection, lent.now);
         if connection.app_finished() && stream.is_idle() {
@@ -345,6 +381,10 @@ impl Flow {
     /// A flow to port 53 that does not speak DNS is judged as unknown: by its address and its owner, and its bytes go through
     /// the gate.
     fn not_dns(&mut self, lent: &mut Lent<'_, '_>) {
+        if lent.core.is_own_dns(self.about.key.remote.ip()) {
+            // Nothing but DNS is spoken there.
+            return self.reset(lent);
+        }
         let State::Dns(stream) = std::mem::replace(&mut self.state, State::Reading { condemned: None })
         else {
             return;
@@ -361,6 +401,10 @@ impl Flow {
         };
         connection.transmit(lent.stack, lent.now, lent.io.tun);
         if connection.stage() != Stage::Closed {
+            return Fate::Alive;
+        }
+        if !lent.io.tun.has_room() && connection.poll_at(lent.stack, lent.now).is_some() {
+            // The reset has yet to go out: without it the app would wait for ever.
             return Fate::Alive;
         }
         let unsent = connection.can_receive() || !self.gate.outbox().is_empty();

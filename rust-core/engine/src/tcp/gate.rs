@@ -3,6 +3,9 @@
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
 use consentry_inspect::http1::{Piece, Request, RequestFramer};
 
+/// Most bytes held back of one stream: a hello or a head of 64 KiB with what frames it.
+const HELD_MAX: usize = 66 * 1024;
+
 /// Something an app said that wants a verdict before anything more is let through.
 #[derive(Debug)]
 pub(crate) enum Heard {
@@ -137,6 +140,18 @@ impl Gate {
         }
     }
 
+    /// What the bytes held back are, now that the app will not say more.
+    pub(crate) fn finish(&self) -> Heard {
+        match &self.stage {
+            Stage::First(first) => match first.finish() {
+                // Part of a request line.
+                Facts::Http => Heard::Ambiguous,
+                facts => Heard::First(facts),
+            },
+            Stage::Requests(_) | Stage::Open => Heard::First(Facts::Unknown),
+        }
+    }
+
     /// Takes in bytes that were read before the gate had its place, whatever they are.
     pub(crate) fn take_in(&mut self, bytes: Vec<u8>) {
         self.backlog = bytes;
@@ -197,6 +212,8 @@ impl Gate {
             Stage::First(first) => {
                 self.held.extend_from_slice(bytes);
                 match first.push(bytes) {
+                    // A hello cut into very many records: no client does that, and its frames would add up.
+                    None if self.held.len() > HELD_MAX => self.heard = Some(Heard::Ambiguous),
                     None => {}
                     Some(Facts::Http) => {
                         // All of it goes through the framer, from the first byte on.

@@ -68,7 +68,8 @@ impl Flow {
         if finished && !self.told_server {
             if self.gate.holds_back() {
                 // The app will not say more: what it said is judged as it is.
-                self.hear(lent, Heard::First(Facts::Unknown));
+                let heard = self.gate.finish();
+                self.hear(lent, heard);
                 if matches!(self.state, State::Relaying | State::Reading { .. }) {
                     self.relay_up(lent);
                 }

@@ -207,7 +207,7 @@ impl TcpFlows {
         if let Some(flow) = self.slots.get_mut(slot(id)).and_then(Option::as_mut)
             && flow.id == id
         {
-            flow.server_event(readiness.readable || readiness.error);
+            flow.server_event(readiness);
             self.touch(id);
         }
     }
@@ -289,6 +289,11 @@ impl TcpFlows {
     /// The TUN device has room again: flows that waited for it are looked at.
     pub(crate) fn tun_writable(&mut self) {
         for id in std::mem::take(&mut self.stalled) {
+            if let Some(flow) = self.slots.get_mut(slot(id)).and_then(Option::as_mut)
+                && flow.id == id
+            {
+                flow.stalled = false;
+            }
             self.touch(id);
         }
     }
@@ -320,7 +325,10 @@ impl TcpFlows {
         };
         if !io.tun.has_room() {
             // Whatever the stack wants to send has to wait: no timer can help.
-            self.stalled.push(id);
+            if !flow.stalled {
+                flow.stalled = true;
+                self.stalled.push(id);
+            }
             return;
         }
         let due = flow.poll_at(&mut self.stack, now);

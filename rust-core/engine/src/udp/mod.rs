@@ -33,6 +33,9 @@ const MUTE: Duration = Duration::from_mins(1);
 /// Most destinations of one app endpoint; the one heard of longest ago is forgotten first.
 const PEERS_MAX: usize = 1024;
 
+/// Most destinations that may wait at a time for an owner, the rest of a hello or a look-up: each may hold up to 64 KiB.
+const WAITING_MAX: usize = 512;
+
 /// Datagrams read from one socket before the others get their turn.
 const READ_MAX: usize = 64;
 
@@ -136,7 +139,7 @@ impl UdpFlows {
         });
         peer.last = now;
         let held = Held { payload: payload.to_vec(), dont_fragment };
-        let elsewhere = self.is_known_elsewhere(&peer);
+        let elsewhere = peer.may_have_moved(Some(payload)) && self.is_known_elsewhere(&peer);
         let step = peer.take(core, now, held, elsewhere);
         self.carry_out(core, io, now, id, peer, step);
     }
@@ -183,6 +186,12 @@ impl UdpFlows {
             }
         }
         if let Some(deadline) = peer.deadline {
+            if self.waiting.len() >= WAITING_MAX {
+                // An app that begins so many at once has to begin again.
+                core.counters.packets_dropped += 1;
+                core.dns.cancel_flow(peer.flow);
+                return;
+            }
             self.waiting.insert(peer.flow, (id, remote));
             self.timers.set(deadline, Alarm::Held(peer.flow));
         }
@@ -207,11 +216,22 @@ impl UdpFlows {
         act: impl FnOnce(&mut Peer, &mut Core, bool) -> Step,
     ) {
         let Some((id, remote)) = self.waiting.get(&flow).copied() else { return };
+        self.lend(core, io, now, (id, remote), act);
+    }
+
+    fn lend(
+        &mut self,
+        core: &mut Core,
+        io: &mut Io<'_>,
+        now: Instant,
+        (id, remote): (u64, SocketAddr),
+        act: impl FnOnce(&mut Peer, &mut Core, bool) -> Step,
+    ) {
         let Some(mut peer) = self.mappings.get_mut(&id).and_then(|mapping| mapping.peers.remove(&remote))
         else {
             return;
         };
-        let elsewhere = self.is_known_elsewhere(&peer);
+        let elsewhere = peer.may_have_moved(None) && self.is_known_elsewhere(&peer);
         let step = act(&mut peer, core, elsewhere);
         self.carry_out(core, io, now, id, peer, step);
     }
@@ -225,9 +245,19 @@ impl UdpFlows {
         flow: FlowId,
         owner: Owner,
     ) {
-        self.resume(core, io, now, flow, |peer, core, elsewhere| {
+        let place = self.waiting.get(&flow).copied().or_else(|| self.place_of(flow));
+        let Some(place) = place else { return };
+        self.lend(core, io, now, place, |peer, core, elsewhere| {
             peer.owner_known(core, now, owner, elsewhere)
         });
+    }
+
+    /// Where a destination is that no longer waits: looked for only when an owner becomes known late.
+    fn place_of(&self, flow: FlowId) -> Option<(u64, SocketAddr)> {
+        self.mappings.iter().find_map(|(id, mapping)| {
+            let (remote, _) = mapping.peers.iter().find(|(_, peer)| peer.flow == flow)?;
+            Some((*id, *remote))
+        })
     }
 
     /// Brings the result of the engine's own look-up.
@@ -384,7 +414,9 @@ impl UdpFlows {
                         // Anyone may answer (RFC 4787 §5), but nobody whom the app may not speak to.
                         None => {
                             let key = FlowKey { transport: Transport::Udp, app: mapping.app, remote: from };
-                            About::new(key).judge(core).allow
+                            let owner = mapping.peers.values().next().map(|peer| peer.about.owner.clone());
+                            let owner = owner.unwrap_or(Owner::Unknown);
+                            About { owner, ..About::new(key) }.judge(core).allow
                         }
                     };
                     if lets {

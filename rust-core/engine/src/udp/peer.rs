@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 /// Most datagrams held for one destination while its hello is incomplete or its owner unknown.
 const HELD_MAX: usize = 8;
 
-/// Most connection IDs remembered for one destination; a repeat of an older one is judged again.
-const ALLOWED_IDS_MAX: usize = 16;
+/// Most bytes held for one destination.
+const HELD_BYTES_MAX: usize = 64 * 1024;
+
+/// Most allowed hellos remembered for one destination; a repeat of an older one is judged again.
+const ALLOWED_MAX: usize = 4;
 
 /// Longest a QUIC hello may take.
 pub(super) const HELLO_PATIENCE: Duration = Duration::from_secs(1);
@@ -38,8 +41,8 @@ enum State {
     New,
     /// Whose flow this is.
     Owner,
-    /// The rest of a QUIC hello.
-    Hello(Box<InitialReader>),
+    /// The rest of a QUIC hello; `id` is the connection ID it began under.
+    Hello { reader: Box<InitialReader>, id: Vec<u8> },
     /// The engine's own look-up of the name behind a sinkhole address.
     Lookup { quic: bool },
     /// Nothing: they pass. For QUIC each further hello is judged as well.
@@ -72,8 +75,8 @@ pub(super) struct Peer {
     pub(super) deadline: Option<Instant>,
     state: State,
     held: Vec<Held>,
-    /// The connection IDs that allowed hellos began under: what repeats them belongs to the same connection.
-    allowed_ids: Vec<Vec<u8>>,
+    /// The hellos that were allowed: what repeats them belongs to the same connection.
+    allowed: Vec<Box<InitialReader>>,
 }
 
 impl Peer {
@@ -87,7 +90,7 @@ impl Peer {
             deadline: None,
             state: State::New,
             held: Vec::new(),
-            allowed_ids: Vec::new(),
+            allowed: Vec::new(),
         }
     }
 
@@ -99,17 +102,37 @@ impl Peer {
 
     /// Whether this datagram passes without a further look: the way of nearly all.
     pub(super) fn passes(&self, payload: &[u8]) -> bool {
+        // A long header may begin a further connection on the same ports, whatever was said before.
+        let short = payload.first().is_none_or(|first| first & 0x80 == 0);
         match self.state {
-            State::Passing { quic: false } => true,
-            // A long header may begin a further connection on the same ports.
-            State::Passing { quic: true } => payload.first().is_none_or(|first| first & 0x80 == 0),
+            State::Passing { quic: true } => short,
+            State::Passing { quic: false } => {
+                let begins = || {
+                    matches!(
+                        quic::classify(payload),
+                        quic::Datagram::Initial { .. } | quic::Datagram::OtherLong
+                    )
+                };
+                short || !begins()
+            }
             _ => false,
         }
     }
 
     /// Whether datagrams from the destination are let through.
     pub(super) fn hears(&self) -> bool {
-        matches!(self.state, State::Passing { .. })
+        match self.state {
+            State::Passing { .. } => true,
+            // An earlier connection on the same ports goes on.
+            State::Hello { .. } => !self.allowed.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether what is judged next, `datagram` if nothing is held, may be of a connection that moved here from other ports.
+    pub(super) fn may_have_moved(&self, datagram: Option<&[u8]>) -> bool {
+        let first = self.held.first().map(|held| held.payload.as_slice()).or(datagram);
+        first.is_some_and(|first| quic::classify(first) == quic::Datagram::Short)
     }
 
     /// Whether this is a QUIC connection that was allowed.
@@ -131,12 +154,22 @@ impl Peer {
                 self.begin(core, now, known_elsewhere)
             }
             State::Owner | State::Lookup { .. } => {
-                if self.held.len() < HELD_MAX {
+                if self.held.len() < HELD_MAX && self.has_room_for(&datagram) {
                     self.held.push(datagram);
                 }
                 Step::Wait
             }
-            State::Hello(_) => {
+            State::Hello { id, .. } => {
+                let of_this_hello = match quic::destination(&datagram.payload) {
+                    Some(destination) => destination == id,
+                    // A short header goes on with an earlier connection.
+                    None if !self.allowed.is_empty() => return Step::Pass(vec![datagram]),
+                    None => true,
+                };
+                if !of_this_hello || !self.has_room_for(&datagram) {
+                    // One at a time: whoever sent it sends it again.
+                    return Step::Wait;
+                }
                 self.held.push(datagram);
                 self.read_hello(core, now, self.held.len() - 1)
             }
@@ -161,11 +194,21 @@ impl Peer {
         owner: Owner,
         known_elsewhere: bool,
     ) -> Step {
-        if !matches!(self.state, State::Owner) {
-            return Step::Wait;
-        }
         self.about.owner = owner;
-        self.begin(core, now, known_elsewhere)
+        match self.state {
+            State::Owner => self.begin(core, now, known_elsewhere),
+            // It came late: what passes for an unknown owner may be denied to this one.
+            State::Passing { .. } => {
+                let verdict = self.about.judge(core);
+                if verdict.allow {
+                    return Step::Wait;
+                }
+                self.state = State::Mute { until: now + super::MUTE };
+                Step::Deny(Box::new(verdict), 0)
+            }
+            // What comes next is judged with it.
+            State::New | State::Hello { .. } | State::Lookup { .. } | State::Mute { .. } => Step::Wait,
+        }
     }
 
     /// The look-up ended.
@@ -185,7 +228,7 @@ impl Peer {
         self.deadline = None;
         match self.state {
             State::Owner => self.begin(core, now, known_elsewhere),
-            State::Hello(_) | State::Lookup { .. } => self.not_understood(core),
+            State::Hello { .. } | State::Lookup { .. } => self.not_understood(core),
             State::New | State::Passing { .. } | State::Mute { .. } => Step::Wait,
         }
     }
@@ -215,7 +258,8 @@ impl Peer {
         let web = matches!(self.about.key.remote.port(), 80 | 443 | 8080 | 8443);
         match quic::classify(&first.payload) {
             quic::Datagram::Initial { .. } | quic::Datagram::OtherLong => {
-                self.state = State::Hello(Box::default());
+                let id = quic::destination(&first.payload).unwrap_or_default().to_vec();
+                self.state = State::Hello { reader: Box::default(), id };
                 self.deadline = Some(now + HELLO_PATIENCE);
                 self.read_hello(core, now, 0)
             }
@@ -246,7 +290,7 @@ impl Peer {
     }
 
     fn read_hello(&mut self, core: &mut Core, now: Instant, from: usize) -> Step {
-        let State::Hello(reader) = &mut self.state else { return Step::Wait };
+        let State::Hello { reader, .. } = &mut self.state else { return Step::Wait };
         let mut progress = Progress::NeedMore;
         for datagram in &self.held[from..] {
             progress = reader.push(&datagram.payload);
@@ -269,7 +313,8 @@ impl Peer {
             Progress::Not => {
                 self.deadline = None;
                 let web = matches!(self.about.key.remote.port(), 80 | 443 | 8080 | 8443);
-                if web { self.not_understood(core) } else { self.speak_plainly(core) }
+                let quic = matches!(&self.state, State::Hello { reader, .. } if reader.has_opened());
+                if web || quic { self.not_understood(core) } else { self.speak_plainly(core) }
             }
             Progress::NeedMore
                 if self.held.len() >= HELD_MAX || self.deadline.is_some_and(|deadline| now >= deadline) =>
@@ -280,23 +325,37 @@ impl Peer {
         }
     }
 
-    /// An allowed QUIC destination sends another long header: a new connection is judged, anything else belongs to an old one.
-    /// Only a client's first Initials can be opened with keys that derive from the connection ID they carry.
+    /// An allowed destination is sent another long header: what repeats an allowed hello passes, a new connection is judged,
+    /// anything else belongs to an old one. Only a client's first Initials can be opened with keys that derive from the
+    /// connection ID they carry.
     fn another_hello(&mut self, core: &mut Core, now: Instant, datagram: Held) -> Step {
-        let begins = matches!(quic::classify(&datagram.payload), quic::Datagram::Initial { .. })
-            && quic::destination(&datagram.payload)
-                .is_some_and(|id| self.allowed_ids.iter().all(|allowed| allowed != id));
-        if begins {
-            let mut reader = Box::new(InitialReader::default());
-            let progress = reader.push(&datagram.payload);
-            if reader.has_opened() || progress != Progress::NeedMore {
-                self.held.push(datagram);
-                self.state = State::Hello(reader);
-                self.deadline = Some(now + HELLO_PATIENCE);
-                return self.heard(core, now, progress);
-            }
+        match quic::classify(&datagram.payload) {
+            quic::Datagram::Initial { .. } | quic::Datagram::OtherLong => {}
+            // Nobody changes to a version that cannot be read here once a connection stands.
+            quic::Datagram::UnknownVersion(_) | quic::Datagram::VersionNegotiation => return Step::Wait,
+            quic::Datagram::Short | quic::Datagram::NotQuic => return Step::Pass(vec![datagram]),
         }
-        Step::Pass(vec![datagram])
+        match self.allowed.iter_mut().find_map(|hello| hello.repeats(&datagram.payload)) {
+            Some(true) => return Step::Pass(vec![datagram]),
+            // The server may have missed the first one: the second must not be the one it reads.
+            Some(false) => return Step::Wait,
+            None => {}
+        }
+        let mut reader = Box::new(InitialReader::default());
+        let progress = reader.push(&datagram.payload);
+        if !reader.has_opened() && progress == Progress::NeedMore {
+            return Step::Pass(vec![datagram]);
+        }
+        let id = quic::destination(&datagram.payload).unwrap_or_default().to_vec();
+        self.held.push(datagram);
+        self.state = State::Hello { reader, id };
+        self.deadline = Some(now + HELLO_PATIENCE);
+        self.heard(core, now, progress)
+    }
+
+    fn has_room_for(&self, datagram: &Held) -> bool {
+        let held: usize = self.held.iter().map(|held| held.payload.len()).sum();
+        held + datagram.payload.len() <= HELD_BYTES_MAX
     }
 
     fn state_name(&mut self, sni: Option<String>, ech: bool) {
@@ -306,6 +365,13 @@ impl Peer {
     }
 
     fn pass(&mut self, core: &mut Core, quic: bool) -> Step {
+        if let State::Hello { reader, .. } = std::mem::replace(&mut self.state, State::New)
+            && quic
+        {
+            self.allowed.push(reader);
+            let excess = self.allowed.len().saturating_sub(ALLOWED_MAX);
+            self.allowed.drain(..excess);
+        }
         if self.target == self.about.key.remote && core.dns.pool().contains(self.about.address) {
             self.state = State::Lookup { quic };
             return Step::LookUp;
@@ -314,15 +380,6 @@ impl Peer {
     }
 
     fn open(&mut self, quic: bool) -> Step {
-        if quic {
-            for id in self.held.iter().filter_map(|datagram| quic::destination(&datagram.payload)) {
-                if !self.allowed_ids.iter().any(|allowed| allowed == id) {
-                    self.allowed_ids.push(id.to_vec());
-                }
-            }
-            let excess = self.allowed_ids.len().saturating_sub(ALLOWED_IDS_MAX);
-            self.allowed_ids.drain(..excess);
-        }
         self.state = State::Passing { quic };
         Step::Pass(std::mem::take(&mut self.held))
     }

@@ -47,8 +47,8 @@ pub struct Internet {
     events: VecDeque<(SocketId, Readiness)>,
 }
 
-const READABLE: Readiness = Readiness { readable: true, writable: false, error: false };
-const WRITABLE: Readiness = Readiness { readable: false, writable: true, error: false };
+const READABLE: Readiness = Readiness { readable: true, writable: false, finished: false, error: false };
+const WRITABLE: Readiness = Readiness { readable: false, writable: true, finished: false, error: false };
 
 pub fn address_record(name: &str, address: IpAddr) -> dns::Record {
     let (rtype, data) = match address {
@@ -92,7 +92,13 @@ impl Internet {
     pub fn finish(&mut self, to: &str) {
         self.connection(to).fin = true;
         let id = self.id_of(to);
-        self.events.push_back((id, READABLE));
+        self.events.push_back((id, Readiness { finished: true, ..READABLE }));
+    }
+
+    /// Says something and finishes before anybody has looked: one event tells both, as the system may.
+    pub fn say_and_finish(&mut self, to: &str, bytes: &[u8]) {
+        self.connection(to).say.extend(bytes);
+        self.finish(to);
     }
 
     pub fn fail(&mut self, to: &str) {
@@ -188,9 +194,6 @@ impl Sockets for Internet {
         let count = buffer.len().min(remote.say.len());
         for (place, byte) in buffer.iter_mut().zip(remote.say.drain(..count)) {
             *place = byte;
-        }
-        if count < buffer.len() && remote.fin {
-            self.events.push_back((id, READABLE));
         }
         Ok(count)
     }

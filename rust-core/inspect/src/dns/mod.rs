@@ -9,7 +9,7 @@ mod parse;
 mod write;
 
 pub use name::{Name, NameError};
-pub use parse::{MAX_QUESTIONS, MAX_RECORDS, looks_like_query, parse};
+pub use parse::{MAX_QUESTIONS, MAX_RECORDS, first_name, looks_like_query, parse};
 pub use write::{query, reply};
 
 /// Record type of an IPv4 address (RFC 1035 §3.4.1).

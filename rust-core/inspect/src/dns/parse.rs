@@ -27,6 +27,14 @@ pub fn looks_like_query(bytes: &[u8]) -> bool {
     !response && opcode <= 6 && (1..=16).contains(&questions)
 }
 
+/// The name behind the header, whatever the header says of it: what a lenient server might answer.
+///
+/// # Errors
+/// [`DnsError::Truncated`] when the bytes end within it, another error when no name stands there.
+pub fn first_name(bytes: &[u8]) -> Result<Name, DnsError> {
+    Name::read(bytes, HEADER).map(|(name, ..)| name)
+}
+
 /// Reads a message, over UDP or TCP (there without the two length bytes). Bytes after the last record are ignored.
 ///
 /// # Errors

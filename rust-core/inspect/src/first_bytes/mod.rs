@@ -63,6 +63,18 @@ impl FirstBytes {
         matches!(&self.state, State::Text(line) if line.method.is_none())
     }
 
+    /// What a stream is that ends here, before it could be told. A hello that breaks off is a broken one: it states its name
+    /// all the same.
+    pub fn finish(&self) -> Facts {
+        match &self.state {
+            State::Tls(start) if start.start == [0x16, 3] => Facts::BrokenTls,
+            State::MiPush(reader) if reader.has_magic() => Facts::MiPush(None),
+            State::Text(line) => line.at_line_end(),
+            State::Decided(facts) => facts.clone(),
+            State::Start | State::Tls(_) | State::MiPush(_) | State::Socks(_) => Facts::Unknown,
+        }
+    }
+
     /// Takes the next bytes of the stream; `None` asks for more.
     pub fn push(&mut self, bytes: &[u8]) -> Option<Facts> {
         let first = *bytes.first()?;
@@ -146,7 +158,9 @@ impl RequestLine {
 
     fn take(&mut self, byte: u8) -> Option<Facts> {
         if self.empty_lines + self.line.len() == MAX_LINE {
-            return Some(Facts::Unknown);
+            // Servers skip any number of empty lines, and some take longer request lines: that is for the framer to refuse.
+            let may_be_request = self.line.is_empty() || self.has_common_method();
+            return Some(if may_be_request { Facts::Http } else { Facts::Unknown });
         }
         if self.line.is_empty() && matches!(byte, b'\r' | b'\n') {
             self.empty_lines += 1;
@@ -157,18 +171,31 @@ impl RequestLine {
         }
         self.line.push(byte);
         match self.method {
-            None if matches!(byte, b' ' | b'\t') => {
+            None if is_blank(byte) => {
                 self.method = Some(self.line.len() - 1);
                 (self.line.len() == 1).then_some(Facts::Unknown)
             }
             None => (!is_token(byte) || self.line.len() > MAX_METHOD).then_some(Facts::Unknown),
             Some(method) if self.line.len() == method + 2 => {
-                let common =
-                    COMMON_METHODS.iter().any(|m| self.line[..method].eq_ignore_ascii_case(m.as_bytes()));
-                (common && byte == b'/').then_some(Facts::Http)
+                (byte == b'/' && self.has_common_method()).then_some(Facts::Http)
             }
-            Some(_) => (byte.is_ascii_control() && !matches!(byte, b'\r' | b'\t')).then_some(Facts::Unknown),
+            Some(_) => {
+                (byte.is_ascii_control() && byte != b'\r' && !is_blank(byte)).then_some(Facts::Unknown)
+            }
         }
+    }
+
+    fn has_common_method(&self) -> bool {
+        self.method.is_some_and(|method| {
+            COMMON_METHODS.iter().any(|common| self.line[..method].eq_ignore_ascii_case(common.as_bytes()))
+        })
+    }
+
+    /// Whether a common method stands before a whole address: a request even without a version behind it (HTTP/0.9).
+    fn asks_for_an_address(&self) -> bool {
+        let target = self.method.map(|method| self.line[method..].trim_ascii_start()).unwrap_or_default();
+        self.has_common_method()
+            && target.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"http://"))
     }
 
     fn at_line_end(&self) -> Facts {
@@ -176,10 +203,16 @@ impl RequestLine {
             return Facts::Http2PriorKnowledge;
         }
         let line = self.line.trim_ascii_end();
-        let last_word = line.rsplit(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default();
+        let last_word = line.rsplit(|b| is_blank(*b)).next().unwrap_or_default();
         let is_http = last_word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"));
-        if is_http && self.method.is_some() { Facts::Http } else { Facts::Unknown }
+        let is_request = (is_http && self.method.is_some()) || self.asks_for_an_address();
+        if is_request { Facts::Http } else { Facts::Unknown }
     }
+}
+
+/// Whether some server takes a byte for the blank between the words of a request line (RFC 9112 §3).
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0B | 0x0C)
 }
 
 /// Whether a byte may stand in a method (`token` of RFC 9110 §5.6.2).

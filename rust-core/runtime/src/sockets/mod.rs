@@ -135,6 +135,7 @@ impl OutsideSockets {
 pub fn readiness(event: &mio::event::Event) -> Readiness {
     Readiness {
         readable: event.is_readable() || event.is_read_closed(),
+        finished: event.is_read_closed(),
         writable: event.is_writable() || event.is_write_closed(),
         error: event.is_error(),
     }
