@@ -63,9 +63,11 @@ pub(crate) struct Run {
     /// Name of the TUN device
     #[arg(long, value_name = "NAME")]
     pub(crate) tun: String,
-    /// Largest packet the device carries, in bytes
-    #[arg(long, value_name = "N", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(1280..))]
-    pub(crate) mtu: u16,
+    /// Largest packet the device carries, in bytes [default: 65535 for a device that is created, else what it has]
+    ///
+    /// TCP ends here and is made anew outside, so the size never reaches the network; large packets are cheaper.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1280..))]
+    pub(crate) mtu: Option<u16>,
     #[command(flatten)]
     pub(crate) state: StateFolder,
     /// DNS server to ask, with or without a port; repeatable [default: the system's]

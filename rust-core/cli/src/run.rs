@@ -9,7 +9,7 @@ use consentry_runtime::{Firewall, Options, TunSource};
 pub(crate) fn run(arguments: arguments::Run) -> Result<(), Failure> {
     stderr_log::start()?;
     let mut options = Options::new(TunSource::Name(arguments.tun), state::folder(arguments.state.folder)?);
-    options.mtu = Some(arguments.mtu.into());
+    options.mtu = arguments.mtu.map(usize::from);
     options.resolvers = arguments.resolvers;
     options.packet_log = arguments.log_packets;
     let firewall = Firewall::start(options).map_err(Failure::bad_input)?;

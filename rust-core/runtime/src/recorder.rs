@@ -104,13 +104,9 @@ impl Recorder {
         RecorderHandle(self.shared.clone())
     }
 
-    /// Writes what is there without waiting for more, and returns once that is done or has failed.
+    /// See [`RecorderHandle::flush`].
     pub(crate) fn flush(&self) {
-        let (done, is_done) = sync_channel(1);
-        lock(&self.shared.work).waiting.push(done);
-        self.shared.news.notify_one();
-        // A store that takes longer goes on by itself.
-        let _ = is_done.recv_timeout(FLUSH_PATIENCE);
+        self.handle().flush();
     }
 }
 
@@ -128,6 +124,15 @@ impl Drop for Recorder {
 }
 
 impl RecorderHandle {
+    /// Writes what is there without waiting for more, and returns once that is done or has failed.
+    pub(crate) fn flush(&self) {
+        let (done, is_done) = sync_channel(1);
+        lock(&self.0.work).waiting.push(done);
+        self.0.news.notify_one();
+        // A store that takes longer goes on by itself.
+        let _ = is_done.recv_timeout(FLUSH_PATIENCE);
+    }
+
     /// Takes an attempt made at `now_ms` (milliseconds since 1970-01-01T00:00:00Z).
     pub(crate) fn attempt(&self, attempt: Attempt, now_ms: i64) {
         self.0.take_in([AttemptRow::new(attempt, now_ms)]);

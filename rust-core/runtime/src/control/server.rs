@@ -232,15 +232,19 @@ fn answer(request: Request, reach: &Reach, send: Say<'_>) -> io::Result<()> {
             }
             Err(error) => send_error(&error, send),
         },
-        Request::Log { query } => match reach.store.attempts(&query) {
-            Ok(page) => {
-                for row in page.rows {
-                    send(Response::Row { row: Box::new(row) })?;
+        Request::Log { query } => {
+            // Whoever asks for the log means to see what has just happened, too.
+            reach.recorder.flush();
+            match reach.store.attempts(&query) {
+                Ok(page) => {
+                    for row in page.rows {
+                        send(Response::Row { row: Box::new(row) })?;
+                    }
+                    send(Response::Done { next: page.next })
                 }
-                send(Response::Done { next: page.next })
+                Err(error) => send_error(&error, send),
             }
-            Err(error) => send_error(&error, send),
-        },
+        }
         Request::Status => match (reach.status)() {
             Some(status) => {
                 send(Response::Status { status: Box::new(status) })?;
