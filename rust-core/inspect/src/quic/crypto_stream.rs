@@ -1,10 +1,11 @@
 //! Putting CRYPTO frames back in order (RFC 9000 §19.6).
 
 use crate::Progress;
-use crate::tls::{ClientHello, HelloMessage, MAX_HELLO};
+use crate::tls::{ClientHello, HelloMessage};
 
-/// Most bytes of the stream that are kept: the longest ClientHello and its header.
-const MAX_STREAM: usize = MAX_HELLO + 4;
+/// Most bytes of the stream that are kept. Real hellos, post-quantum keys included, stay below 4 KiB; the memory is taken as soon
+/// as a frame lies that far out, and an app can begin many connections at a time.
+const MAX_STREAM: usize = 16 * 1024;
 
 /// The handshake bytes of one connection, arriving in any order and more than once.
 #[derive(Debug, Default)]

@@ -72,35 +72,56 @@ impl InitialReader {
             return Progress::Not;
         }
         let progress = match classify(datagram) {
-            Datagram::Initial { .. } | Datagram::OtherLong => self.read(datagram),
+            Datagram::Initial { .. } | Datagram::OtherLong => self.read(datagram, true).1,
             _ if self.connections.is_empty() => Progress::Not,
             _ => Progress::NeedMore,
         };
-        if progress != Progress::NeedMore {
-            *self = Self { finished: true, ..Self::default() };
-        }
+        self.finished = progress != Progress::NeedMore;
         progress
     }
 
-    fn read(&mut self, datagram: &[u8]) -> Progress<ClientHello> {
+    /// Whether a datagram that came after the ClientHello was read says the same as before. `None`: it has nothing to do
+    /// with the connections read so far. `Some(false)`: it belongs to one of them and contradicts it, so that a server which
+    /// missed what was read would see another hello.
+    pub fn repeats(&mut self, datagram: &[u8]) -> Option<bool> {
+        let (opened, progress) = self.read(datagram, false);
+        match progress {
+            Progress::Not => Some(false),
+            _ => opened.then_some(true),
+        }
+    }
+
+    /// Reads all packets of a datagram. Returns whether any could be opened, and what the CRYPTO frames add up to.
+    fn read(&mut self, datagram: &[u8], may_begin: bool) -> (bool, Progress<ClientHello>) {
         let mut start = 0;
+        let mut opened = false;
+        let mut found = Progress::NeedMore;
+        let mut destination = None;
         for _ in 0..MAX_PACKETS {
             let Some(header) = LongHeader::parse(&datagram[start..]) else { break };
+            // Packets of two connections in one datagram are forbidden (RFC 9000 §12.2); some server may read both.
+            if *destination.get_or_insert(header.destination) != header.destination {
+                return (opened, Progress::Not);
+            }
             let Some(version) = Version::of(header.version) else { break };
             let kind = header.kind(&version);
             let Some(extent) = header.extent(kind) else { break };
             if kind == PacketKind::Initial
                 && let Some((connection, frames)) =
-                    self.open(&header, &version, |keys, largest| keys.open(datagram, start, extent, largest))
+                    self.open(&header, &version, may_begin, |keys, largest| {
+                        keys.open(datagram, start, extent, largest)
+                    })
             {
+                opened = true;
                 match read_frames(&frames, &mut connection.stream) {
                     Progress::NeedMore => {}
-                    decided => return decided,
+                    Progress::Not => return (opened, Progress::Not),
+                    done @ Progress::Done(_) => found = done,
                 }
             }
             start += extent.end;
         }
-        Progress::NeedMore
+        (opened, found)
     }
 
     /// Opens an Initial packet with the keys of a connection already known, or of the one that it may begin.
@@ -108,6 +129,7 @@ impl InitialReader {
         &mut self,
         header: &LongHeader<'_>,
         version: &Version,
+        may_begin: bool,
         open: impl Fn(&ClientKeys, Option<u64>) -> Option<(u64, Vec<u8>)>,
     ) -> Option<(&mut Connection, Vec<u8>)> {
         let known = self.connections.iter().enumerate().find_map(|(at, connection)| {
@@ -125,7 +147,7 @@ impl InitialReader {
             connection.largest = connection.largest.max(number);
             return Some((connection, frames));
         }
-        if self.connections.len() == MAX_CONNECTIONS {
+        if !may_begin || self.connections.len() == MAX_CONNECTIONS {
             return None;
         }
         let keys = ClientKeys::derive(version, header.destination);
@@ -141,10 +163,11 @@ impl InitialReader {
     }
 }
 
-/// Hands the CRYPTO frames of a packet to the stream. [`Progress::Not`] if a frame is malformed or may not stand in an
-/// Initial packet.
+/// Hands the CRYPTO frames of a packet to the stream, all of them: one behind the hello may contradict it.
+/// [`Progress::Not`] if a frame is malformed or may not stand in an Initial packet.
 fn read_frames(frames: &[u8], stream: &mut CryptoStream) -> Progress<ClientHello> {
     let mut rest = Cursor::new(frames);
+    let mut found = Progress::NeedMore;
     while let Some(kind) = rest.u8() {
         let stepped = match kind {
             PADDING | PING => Some(()),
@@ -153,9 +176,11 @@ fn read_frames(frames: &[u8], stream: &mut CryptoStream) -> Progress<ClientHello
             CRYPTO => {
                 let Some((offset, data)) = crypto(&mut rest) else { return Progress::Not };
                 match stream.insert(offset, data) {
-                    Progress::NeedMore => Some(()),
-                    decided => return decided,
+                    Progress::NeedMore => {}
+                    Progress::Not => return Progress::Not,
+                    done @ Progress::Done(_) => found = done,
                 }
+                Some(())
             }
             _ => None,
         };
@@ -163,7 +188,7 @@ fn read_frames(frames: &[u8], stream: &mut CryptoStream) -> Progress<ClientHello
             return Progress::Not;
         }
     }
-    Progress::NeedMore
+    found
 }
 
 fn crypto<'a>(rest: &mut Cursor<'a>) -> Option<(u64, &'a [u8])> {
