@@ -5,7 +5,7 @@ use crate::store::{ConsentLedger, Store, StoreError};
 use consentry_catalogue::Catalogue;
 use consentry_consent::ledger::{Broken, Entry, verify};
 use consentry_consent::{
-    Change, ConsentError, ConsentStore, Consents, Scope, StoredConsents, Term, Via, receipt,
+    Change, ChangeKind, ConsentError, ConsentStore, Consents, Scope, StoredConsents, Term, Via, receipt,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -110,6 +110,30 @@ impl Decisions {
     pub(crate) fn revoke(&self, service: &str, scope: Scope, via: Via) -> Result<Change, DecisionError> {
         let now = clock::now();
         self.enforce_even_if_unsaved(|consents| consents.revoke(self.catalogue, service, scope, via, &now))
+    }
+
+    /// Withdraws consent from all apps, or where there is nothing to withdraw, records that it is denied all the same: an owner
+    /// who was asked has decided. `None`: that was recorded already.
+    pub(crate) fn deny(&self, service: &str, via: Via) -> Result<Option<Change>, DecisionError> {
+        let now = clock::now();
+        let mut decided = false;
+        let result = self.enforce_even_if_unsaved(|consents| {
+            match consents.revoke(self.catalogue, service, Scope::AllApps, via, &now) {
+                Err(error @ ConsentError::NotGranted { .. }) => {
+                    decided = consents.is_switched_off(service);
+                    if decided {
+                        return Err(error);
+                    }
+                    let kind = ChangeKind::Revoke { service: service.to_owned(), scope: Scope::AllApps };
+                    Ok(Change { clock: now, via, kind })
+                }
+                result => result,
+            }
+        });
+        match result {
+            Err(DecisionError::Consent(ConsentError::NotGranted { .. })) if decided => Ok(None),
+            result => result.map(Some),
+        }
     }
 
     /// Writes into the ledger what it has to catch up with: changes that could not be stored when they were made, and grants

@@ -59,6 +59,18 @@ pub enum StateSource {
     Open(Arc<OpenState>),
 }
 
+impl From<PathBuf> for StateSource {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
+impl From<Arc<OpenState>> for StateSource {
+    fn from(state: Arc<OpenState>) -> Self {
+        Self::Open(state)
+    }
+}
+
 /// What a firewall is started with.
 pub struct Options {
     /// Where the TUN device comes from.
@@ -96,12 +108,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual options for a TUN device and a state folder.
-    pub fn new(tun: TunSource, state: PathBuf) -> Self {
+    /// The usual options for a TUN device and a state, open or by the path of its folder.
+    pub fn new(tun: TunSource, state: impl Into<StateSource>) -> Self {
         Self {
             tun,
             mtu: None,
-            state: StateSource::Folder(state),
+            state: state.into(),
             control: true,
             resolvers: Vec::new(),
             packet_log: None,

@@ -90,6 +90,15 @@ impl OpenState {
         self.catch_up_later(self.decisions.revoke(service, scope, via))
     }
 
+    /// Withdraws consent from all apps, or where there is nothing to withdraw, records that the owner denies it. `None`: that was
+    /// recorded already.
+    ///
+    /// # Errors
+    /// As for [`Self::revoke`].
+    pub fn deny(&self, service: &str, via: Via) -> Result<Option<Change>, DecisionError> {
+        self.catch_up_later(self.decisions.deny(service, via))
+    }
+
     /// Switches strict mode on or off for an app.
     ///
     /// # Errors
@@ -124,7 +133,7 @@ impl OpenState {
         self.recorder.handle().health()
     }
 
-    fn catch_up_later(&self, result: Result<Change, DecisionError>) -> Result<Change, DecisionError> {
+    fn catch_up_later<T>(&self, result: Result<T, DecisionError>) -> Result<T, DecisionError> {
         if matches!(result, Err(DecisionError::NotYetStored(_))) {
             self.catch_up();
         }

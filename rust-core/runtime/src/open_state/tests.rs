@@ -2,7 +2,7 @@
 use super::*;
 use crate::firewall::OWN_DNS;
 use crate::store::LogQuery;
-use crate::{Firewall, Handle, Options, RunError, StateSource, TunSource};
+use crate::{Firewall, Handle, Options, RunError, TunSource};
 use consentry_engine::Network;
 use consentry_engine::io::{FlowId, FlowKey, OwnerAnswer, Owners};
 use consentry_engine::packet::build;
@@ -69,8 +69,7 @@ impl Running {
 }
 
 fn options(state: &Arc<OpenState>, tun: UnixDatagram) -> Options {
-    let mut options = Options::new(TunSource::Descriptor(tun.into()), PathBuf::new());
-    options.state = StateSource::Open(state.clone());
+    let mut options = Options::new(TunSource::Descriptor(tun.into()), state.clone());
     options.control = false;
     options.stop_on_signals = false;
     options.network = Some(Network { resolvers: Vec::new(), ipv4: true, ipv6: true });
@@ -187,4 +186,22 @@ fn grants_that_ended_are_written_down_without_a_firewall_too() {
         std::thread::yield_now();
     }
     assert_eq!(state.history().unwrap()[1].name(), "expire");
+}
+
+#[test]
+fn a_denial_is_a_decision_even_if_nothing_was_granted() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = Arc::<Seen>::default();
+    let state = open(folder.path(), &seen);
+    assert_eq!(state.deny(SERVICE, Via::Notification).unwrap().unwrap().name(), "revoke");
+    assert!(state.consents().is_switched_off(SERVICE));
+    // Once is enough.
+    assert_eq!(state.deny(SERVICE, Via::Notification).unwrap(), None);
+    state.grant(SERVICE, Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    assert!(state.deny(SERVICE, Via::Screen).unwrap().is_some());
+    assert_eq!(
+        state.history().unwrap().iter().map(Change::name).collect::<Vec<_>>(),
+        ["revoke", "grant", "revoke"]
+    );
+    assert!(matches!(state.deny("no.such", Via::Screen), Err(DecisionError::Consent(_))));
 }

@@ -90,20 +90,25 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read, or the row is damaged.
-    pub fn attempt(&self, id: i64) -> Result<Option<AttemptRow>, StoreError> {
+    pub fn numbered_attempt(&self, id: i64) -> Result<Option<(Cursor, AttemptRow)>, StoreError> {
         let first_ms = Cursor::first_ms_of(id);
-        let json = self.disk.read(|transaction| {
+        let found = self.disk.read(|transaction| {
             let log = transaction.open_table(ATTEMPTS)?;
             for entry in log.range((first_ms, 0)..=(first_ms, u64::MAX))? {
                 let (key, json) = entry?;
                 let (first_ms, serial) = key.value();
-                if (Cursor { first_ms, serial }).id() == id {
-                    return Ok(Some(json.value().to_vec()));
+                let place = Cursor { first_ms, serial };
+                if place.id() == id {
+                    return Ok(Some((place, json.value().to_vec())));
                 }
             }
             Ok(None)
         })?;
-        json.map(|json| serde_json::from_slice(&json).map_err(|_| self.damaged_row(first_ms))).transpose()
+        let Some((place, json)) = found else { return Ok(None) };
+        match serde_json::from_slice(&json) {
+            Ok(row) => Ok(Some((place, row))),
+            Err(_) => Err(self.damaged_row(first_ms)),
+        }
     }
 
     /// One page of the log.

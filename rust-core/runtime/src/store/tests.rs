@@ -436,10 +436,10 @@ fn a_row_is_found_by_its_number() {
     let page = store.numbered_attempts(&LogQuery { limit: Some(2), ..LogQuery::default() }).unwrap();
     assert_eq!((page.rows.len(), page.next), (2, Some(page.rows[1].0)));
     for (place, row) in page.rows {
-        assert_eq!(store.attempt(place.id()).unwrap(), Some(row));
+        assert_eq!(store.numbered_attempt(place.id()).unwrap(), Some((place, row)));
     }
     for id in [0, -1, i64::MIN, i64::MAX] {
-        assert_eq!(store.attempt(id).unwrap(), None);
+        assert_eq!(store.numbered_attempt(id).unwrap(), None);
     }
 }
 

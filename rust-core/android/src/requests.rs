@@ -1,0 +1,364 @@
+//! Questions and answers as JSON: everything that screens show and change.
+use crate::answers::{AttemptAnswer, ChangeAnswer};
+use crate::error::{Code, EngineError};
+use crate::services::{self, Counts, Decided, MUTED};
+use crate::settings::read;
+use consentry_consent::{ConsentError, Scope, Term, Via, rfc3339};
+use consentry_engine::Counters;
+use consentry_runtime::OpenState;
+use consentry_runtime::clock;
+use consentry_runtime::control::Status;
+use consentry_runtime::firewall::OWN_DNS;
+use consentry_runtime::open_state::{DecisionError, Observer};
+use consentry_runtime::store::{Cursor, LogQuery};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Rows in a page of the log unless asked otherwise; the store gives 500 at most.
+const ROWS: u32 = 50;
+/// Changes of consent in one answer, the latest first.
+const MOST_CHANGES: usize = 1_000;
+/// Where the app's own settings are remembered: one preference each.
+const SETTINGS: &str = "app/";
+/// Settings of the app's, and their longest name and value in bytes.
+const MOST_SETTINGS: usize = 500;
+const LONGEST_KEY: usize = 128;
+const LONGEST_VALUE: usize = 64 * 1024;
+
+/// What the app may ask.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+enum Request {
+    /// Every service, with its consent and its counts.
+    Services {},
+    /// Allow a service.
+    Grant {
+        service: String,
+        app: Option<String>,
+        #[serde(rename = "for")]
+        term: Option<String>,
+        via: Source,
+    },
+    /// Hold it back: end its consent, or record that there shall be none.
+    Revoke { service: String, app: Option<String>, via: Source },
+    /// Ask no questions about it, or ask again.
+    Mute { service: String, on: bool },
+    /// Strict mode for an app: what the catalogue does not know is denied to it too.
+    Strict { app: String, on: bool, via: Source },
+    /// Changes of consent, the latest first.
+    History { service: Option<String> },
+    /// A page of the attempt log, the latest first.
+    Log {
+        service: Option<String>,
+        app: Option<String>,
+        since_ms: Option<i64>,
+        search: Option<String>,
+        before: Option<Cursor>,
+        limit: Option<u32>,
+    },
+    /// One row of it.
+    Attempt { id: i64 },
+    /// How the engine does, and the numbers of the last seven days.
+    Status {},
+    /// A receipts file of the whole ledger.
+    Receipts {},
+    /// The app's own settings.
+    Settings {},
+    /// Remember one of them, or with null forget it.
+    Set { key: String, value: Option<String> },
+    /// Fails on purpose.
+    #[cfg(debug_assertions)]
+    Fail { what: faults::Fault },
+}
+
+/// How the owner said so.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    Screen,
+    Notification,
+    Tile,
+    ManagedConfiguration,
+}
+
+impl From<Source> for Via {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Screen => Self::Screen,
+            Source::Notification => Self::Notification,
+            Source::Tile => Self::Tile,
+            Source::ManagedConfiguration => Self::ManagedConfiguration,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Done {
+    ok: bool,
+}
+
+#[derive(Serialize)]
+struct Granted {
+    ok: bool,
+    /// Services that can connect now too where the bytes cannot tell them apart, though they are not allowed.
+    warns: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Services {
+    services: Vec<services::ServiceAnswer<'static>>,
+}
+
+#[derive(Serialize)]
+struct History {
+    changes: Vec<ChangeAnswer>,
+}
+
+#[derive(Serialize)]
+struct Log<'a> {
+    rows: Vec<AttemptAnswer<'a>>,
+    next: Option<Cursor>,
+}
+
+#[derive(Serialize)]
+struct Attempt<'a> {
+    row: Option<AttemptAnswer<'a>>,
+}
+
+#[derive(Serialize)]
+struct StatusAnswer {
+    running: bool,
+    /// Why nothing passes any more, if the engine has failed.
+    failure: Option<String>,
+    held_today: u64,
+    days: Vec<DayAnswer>,
+    allowed: usize,
+    undecided: usize,
+    counters: Counters,
+    /// Why attempts are not stored at present.
+    store_error: Option<String>,
+    attempts_lost: u64,
+    strict_apps: Vec<String>,
+    own_dns: [IpAddr; 2],
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct DayAnswer {
+    date: String,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Receipts {
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Settings {
+    settings: std::collections::BTreeMap<String, String>,
+}
+
+/// What requests turn to.
+pub(crate) struct Desk<'a> {
+    pub(crate) state: &'a OpenState,
+    /// How the running engine does; `None` when none runs.
+    pub(crate) engine: &'a dyn Fn() -> Option<EngineStatus>,
+    /// Is told of changes that are none of consent.
+    pub(crate) observer: &'a dyn Observer,
+}
+
+/// How a running engine does.
+pub(crate) struct EngineStatus {
+    /// It has failed, and this is why.
+    pub(crate) failure: Option<String>,
+    /// `None` when the packet thread does not say in time.
+    pub(crate) details: Option<Status>,
+}
+
+impl Desk<'_> {
+    /// Answers a request.
+    pub(crate) fn answer(&self, request: &str) -> Result<String, EngineError> {
+        match read("the request", request)? {
+            Request::Services {} => json(&Services { services: services::all(self.state, clock::now())? }),
+            Request::Grant { service, app, term, via } => self.grant(&service, app, term.as_deref(), via),
+            Request::Revoke { service, app, via } => self.revoke(&service, app, via),
+            Request::Mute { service, on } => self.mute(&service, on),
+            Request::Strict { app, on, via } => {
+                match self.state.set_strict(&app, on, via.into()) {
+                    // As asked for already.
+                    Ok(_) | Err(DecisionError::Consent(ConsentError::StrictAlready { .. })) => json(&DONE),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Request::History { service } => self.history(service.as_deref()),
+            Request::Log { service, app, since_ms, search, before, limit } => {
+                let limit = Some(limit.unwrap_or(ROWS));
+                let newest_first = true;
+                self.log(&LogQuery { service, app, since_ms, search, newest_first, after: before, limit })
+            }
+            Request::Attempt { id } => {
+                let found = self.state.store().numbered_attempt(id)?;
+                json(&Attempt { row: found.as_ref().map(|(place, row)| AttemptAnswer::new(*place, row)) })
+            }
+            Request::Status {} => self.status(),
+            Request::Receipts {} => json(&Receipts { text: self.state.receipts()? }),
+            Request::Settings {} => json(&Settings { settings: self.state.store().preferences(SETTINGS)? }),
+            Request::Set { key, value } => self.set(&key, value.as_deref()),
+            #[cfg(debug_assertions)]
+            Request::Fail { what } => {
+                faults::prepare(what);
+                json(&DONE)
+            }
+        }
+    }
+
+    fn grant(
+        &self,
+        service: &str,
+        app: Option<String>,
+        term: Option<&str>,
+        via: Source,
+    ) -> Result<String, EngineError> {
+        let term = match term {
+            None => Term::Forever,
+            Some(text) => {
+                text.parse().map_err(|error| EngineError::new(Code::BadRequest, format!("{error}")))?
+            }
+        };
+        match self.state.grant(service, scope(app), term, via.into()) {
+            // As asked for already: a second tap on the same switch.
+            Ok(_) | Err(DecisionError::Consent(ConsentError::AlreadyOn { .. })) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let index = self.state.catalogue().find(service);
+        let decided = Decided::new(self.state, clock::now());
+        json(&Granted { ok: true, warns: index.map(|index| decided.opened_with(index)).unwrap_or_default() })
+    }
+
+    fn revoke(&self, service: &str, app: Option<String>, via: Source) -> Result<String, EngineError> {
+        let result = match app {
+            None => self.state.deny(service, via.into()).map(|_| ()),
+            Some(app) => match self.state.revoke(service, Scope::App(app), via.into()) {
+                Err(DecisionError::Consent(ConsentError::NotGranted { .. })) => Ok(()),
+                result => result.map(|_| ()),
+            },
+        };
+        result?;
+        json(&DONE)
+    }
+
+    fn mute(&self, service: &str, on: bool) -> Result<String, EngineError> {
+        if self.state.catalogue().find(service).is_none() {
+            return Err(EngineError::new(Code::UnknownService, format!("there is no service '{service}'")));
+        }
+        let since = rfc3339::format(clock::wall_ms());
+        self.state.store().set_preference(&format!("{MUTED}{service}"), on.then_some(since.as_str()))?;
+        self.observer.consents_changed();
+        json(&DONE)
+    }
+
+    fn history(&self, service: Option<&str>) -> Result<String, EngineError> {
+        let history = self.state.history()?;
+        let wanted = history.iter().rev().filter(|change| service.is_none() || change.service() == service);
+        json(&History { changes: wanted.take(MOST_CHANGES).map(ChangeAnswer::new).collect() })
+    }
+
+    fn log(&self, query: &LogQuery) -> Result<String, EngineError> {
+        let page = self.state.store().numbered_attempts(query)?;
+        let rows = page.rows.iter().map(|(place, row)| AttemptAnswer::new(*place, row)).collect();
+        json(&Log { rows, next: page.next })
+    }
+
+    fn status(&self) -> Result<String, EngineError> {
+        let now = clock::now();
+        let counts = Counts::read(self.state, now.wall_ms)?;
+        let decided = Decided::new(self.state, now);
+        let (allowed, undecided) = decided.counts(&self.state.store().services_seen()?);
+        let engine = (self.engine)();
+        let failure = engine.as_ref().and_then(|engine| engine.failure.clone());
+        let counters =
+            engine.as_ref().and_then(|engine| engine.details.as_ref()).map(|details| details.counters);
+        let health = self.state.health();
+        let days = counts.days.iter().zip(counts.totals);
+        json(&StatusAnswer {
+            running: engine.is_some() && failure.is_none(),
+            failure,
+            held_today: counts.totals.last().copied().unwrap_or(0),
+            days: days.map(|(day, count)| DayAnswer { date: day.to_string(), count }).collect(),
+            allowed,
+            undecided,
+            counters: counters.unwrap_or_default(),
+            store_error: health.error,
+            attempts_lost: health.attempts_lost,
+            strict_apps: decided.strict_apps(),
+            own_dns: OWN_DNS,
+            version: env!("CARGO_PKG_VERSION"),
+        })
+    }
+
+    fn set(&self, key: &str, value: Option<&str>) -> Result<String, EngineError> {
+        let bad = |why: String| Err(EngineError::new(Code::BadRequest, why));
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+        if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(fits) {
+            return bad(format!(
+                "a setting's name has 1 to {LONGEST_KEY} letters, digits, '.', '_', '-' or '/'"
+            ));
+        }
+        if value.is_some_and(|value| value.len() > LONGEST_VALUE) {
+            return bad(format!("a setting holds {LONGEST_VALUE} bytes at most"));
+        }
+        let store = self.state.store();
+        if value.is_some() {
+            let others = store.preferences(SETTINGS)?;
+            if others.len() >= MOST_SETTINGS && !others.contains_key(key) {
+                return bad(format!("there are {MOST_SETTINGS} settings already"));
+            }
+        }
+        store.set_preference(&format!("{SETTINGS}{key}"), value)?;
+        json(&DONE)
+    }
+}
+
+const DONE: Done = Done { ok: true };
+
+fn scope(app: Option<String>) -> Scope {
+    app.map_or(Scope::AllApps, Scope::App)
+}
+
+fn json(answer: &impl Serialize) -> Result<String, EngineError> {
+    serde_json::to_string(answer).map_err(|error| EngineError::new(Code::Internal, error.to_string()))
+}
+
+/// Faults made on purpose, so that tests can see what becomes of a real one. Not part of a release.
+#[cfg(debug_assertions)]
+pub(crate) mod faults {
+    use serde::Deserialize;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Which part fails.
+    #[derive(Clone, Copy, Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub(crate) enum Fault {
+        /// The request itself.
+        Request,
+        /// The engine, at the next new flow.
+        Engine,
+    }
+
+    static ENGINE: AtomicBool = AtomicBool::new(false);
+
+    pub(crate) fn prepare(what: Fault) {
+        match what {
+            Fault::Request => panic!("a fault made for a test"),
+            Fault::Engine => ENGINE.store(true, Ordering::SeqCst),
+        }
+    }
+
+    pub(crate) fn strike_engine() {
+        assert!(!ENGINE.swap(false, Ordering::SeqCst), "a fault made for a test");
+    }
+}
+
+#[cfg(test)]
+mod tests;
