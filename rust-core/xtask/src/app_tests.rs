@@ -14,12 +14,15 @@ use crate::{
     isolation::Isolation,
 };
 use std::{
+    fmt,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 /// Where Robolectric looks for the app's resources.
 const CONFIGURATION: &str = "com/android/tools/test_config.properties";
+/// The report on all tests.
+const REPORT: &str = "TEST-junit-vintage.xml";
 /// Libraries that Robolectric needs in the form Android's tools use: an archive with the classes in it.
 const ARCHIVES: [&str; 3] = ["androidx-test-idling", "androidx-test-monitor", "androidx-tracing"];
 /// Android itself, prepared by Robolectric, as the tests run on: our lowest and our target.
@@ -58,7 +61,7 @@ pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
         .arg(format!("-Dconsentry.lab={lab}"))
         .arg("org.junit.platform.console.ConsoleLauncher")
         .args(["execute", "--disable-banner", "--disable-ansi-colors", "--fail-if-no-tests"])
-        .args(["--details=summary", "--include-classname=.*", "--exclude-engine=junit-jupiter"])
+        .args(["--details=summary", "--include-classname=.*", "--include-engine=junit-vintage"])
         .arg("--scan-classpath")
         .arg(folder.join("test-classes"))
         .arg("--reports-dir")
@@ -66,9 +69,48 @@ pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
         .current_dir(root())
         .stdin(Stdio::null());
     let passed = succeeds(isolation.wrap(tests))?;
-    let word = if passed { "passed" } else { "FAILED" };
-    println!("the app's tests {word}, {} s", began.elapsed().as_secs());
-    Ok(passed)
+    let report = files::read_text(&folder.join("reports").join(REPORT)).ok();
+    let Some(counts) = report.as_deref().and_then(Counts::parse) else {
+        println!("the app's tests FAILED: they left no report");
+        return Ok(false);
+    };
+    println!("the app's tests: {counts}, {} s", began.elapsed().as_secs());
+    Ok(passed && counts.failed == 0)
+}
+
+/// How the tests ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+    /// Those that found this machine unfit for them, and those that are switched off.
+    not_run: u32,
+}
+
+impl Counts {
+    /// From the report, whose first `<testsuite>` sums up.
+    fn parse(report: &str) -> Option<Self> {
+        let tag = report.split("<testsuite ").nth(1)?.split('>').next()?;
+        let count =
+            |name: &str| tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<u32>().ok();
+        let (tests, not_run) = (count("tests")?, count("skipped")?);
+        let failed = count("failures")?.checked_add(count("errors")?)?;
+        Some(Self { passed: tests.checked_sub(failed)?.checked_sub(not_run)?, failed, not_run })
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, failed, not_run } = self;
+        write!(f, "{passed} passed")?;
+        if *failed > 0 {
+            write!(f, ", {failed} FAILED")?;
+        }
+        if *not_run > 0 {
+            write!(f, ", {not_run} NOT RUN")?;
+        }
+        Ok(())
+    }
 }
 
 /// What the tests are compiled against and run with.
@@ -167,4 +209,23 @@ fn compile(
     let mut run_path = vec![tests, source.join("test/resources"), libraries.kotlin.library.clone()];
     run_path.extend(class_path);
     Ok(run_path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_summed_up() {
+        let report = "<?xml version=\"1.0\"?>\n<testsuite name=\"JUnit Vintage\" tests=\"9\" skipped=\"2\" \
+                      failures=\"1\" errors=\"1\" time=\"3.1\">\n<testcase name=\"a\"/>\n</testsuite>";
+        let counts = Counts::parse(report).unwrap();
+        assert_eq!(counts, Counts { passed: 5, failed: 2, not_run: 2 });
+        assert_eq!(counts.to_string(), "5 passed, 2 FAILED, 2 NOT RUN");
+        assert_eq!(
+            Counts::parse("<testsuite name=\"x\" tests=\"1\" skipped=\"2\" failures=\"0\" errors=\"0\">"),
+            None
+        );
+        assert_eq!(Counts::parse(""), None);
+    }
 }

@@ -61,6 +61,8 @@ pub(super) fn prepare(versions: &Versions, abis: &[Abi]) -> Result<Toolchain, Ta
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_DIR", cache.join("target"))
         .arg("-Zbuild-std=std,panic_unwind")
+        // Without what would turn traces into names, of which a stripped library has none.
+        .arg("-Zbuild-std-features=panic-unwind")
         // No path of this machine in the library, so that it is the same wherever it is built.
         .args(["-Ztrim-paths", "--config", "profile.release.trim-paths=\"all\""]);
     for abi in abis {

@@ -20,6 +20,19 @@ use symbols::SystemSymbols;
 const PACKAGE: &str = "consentry-android";
 pub(crate) const LIBRARY: &str = "libconsentry.so";
 
+/// How it is compiled: small, as the package holds it three times, uncompressed; fast where packets pass; everything
+/// optimised together.
+const PROFILE: [&str; 8] = [
+    "codegen-units=1",
+    "debug=false",
+    "lto=\"fat\"",
+    "opt-level=\"s\"",
+    "package.consentry-engine.opt-level=3",
+    "package.consentry-inspect.opt-level=3",
+    "package.smoltcp.opt-level=3",
+    "strip=true",
+];
+
 /// A library that was built and found fit for Android.
 pub(crate) struct Library {
     /// For which processors.
@@ -50,9 +63,10 @@ pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<V
         program::run(clean)?;
     }
     let Toolchain { mut cargo, target_folder, listed_symbols } = toolchain()?;
-    cargo.args(["build", "--locked", "--release", "--lib", "--package", PACKAGE]).args(targets);
-    // One small library: no lines for a debugger, everything optimised as one.
-    for setting in ["lto=\"fat\"", "codegen-units=1", "debug=false", "strip=true"] {
+    // The crate is a Rust library too, for its tests; cargo would not optimise both as one.
+    cargo.args(["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--package", PACKAGE]);
+    cargo.args(targets);
+    for setting in PROFILE {
         cargo.args(["--config", &format!("profile.release.{setting}")]);
     }
     let status = cargo
