@@ -70,9 +70,9 @@ impl Core {
     pub(crate) fn send_packet(&mut self, io: &mut Io<'_>) {
         let tun = &mut *io.tun;
         let mtu = tun.mtu();
-        let sent = &mut self.counters.packets_out;
+        let count = &mut self.counters.packets_out;
         let send = |packet: &[u8]| {
-            *sent += 1;
+            *count += 1;
             tun.send(packet);
         };
         // Only a packet this engine did not build could fail, or an MTU below any that the protocols allow.

@@ -8,7 +8,7 @@ use consentry_engine::io::OwnerAnswer;
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::State;
 use std::time::Duration;
-use world::{OWN_DNS, World, client_hello, get, socket};
+use world::{OWN_DNS, World, client_hello, get};
 
 const WEB: &str = "192.0.2.80:443";
 const PLAIN: &str = "192.0.2.80:80";
@@ -66,7 +66,7 @@ fn a_request_is_recognised_however_it_is_dressed_up() {
     let mut after_empty_lines = b"\r\n".repeat(40_000);
     after_empty_lines.extend(&request);
     let mut long = b"GET http://data.mistat.xiaomi.com/?".to_vec();
-    long.extend([b'a'; 70_000]);
+    long.extend(b"a".repeat(70_000));
     long.extend(b" HTTP/1.1\r\n\r\n");
     let shapes: [&[u8]; 7] = [
         &after_empty_lines,
@@ -167,4 +167,109 @@ fn a_long_upload_after_the_server_has_finished_is_not_cut() {
     world.with(Engine::handle_timeout);
     world.settle();
     assert!(world.internet.connection(server).aborted, "an idle half is not kept for ever");
+}
+
+const PROXY: &str = "192.0.2.80:1080";
+
+/// What a SOCKS 5 client says to reach `host`.
+fn socks5(host: &str) -> Vec<u8> {
+    let mut said = vec![5, 1, 0, 5, 1, 0, 3, host.len() as u8];
+    said.extend(host.as_bytes());
+    said.extend([1, 0xbb]);
+    said
+}
+
+#[test]
+fn a_socks_proxy_is_not_asked_for_a_denied_name_or_address() {
+    let v4 = [5, 1, 0, 5, 1, 0, 1, 111, 13, 141, 211, 1, 0xbb];
+    let old = [4, 1, 1, 0xbb, 111, 13, 141, 211, 0];
+    let old_name = [&[4, 1, 1, 0xbb, 0, 0, 0, 1, 0][..], DENIED.as_bytes(), &[0]].concat();
+    for said in [&socks5(DENIED)[..], &socks5("111.13.141.211"), &socks5("0x6f0d8dd3"), &v4, &old, &old_name]
+    {
+        for slowly in [false, true] {
+            let mut world = World::new();
+            let app = open(&mut world, PROXY);
+            for piece in said.chunks(if slowly { 1 } else { 100 }) {
+                send_all(&mut world, app, piece);
+            }
+            assert!(world.internet.connection(PROXY).received.len() <= 3, "no more than the greeting");
+            assert_eq!(world.attempts.len(), 1);
+            assert_eq!(world.phone.state(app), State::Closed);
+        }
+    }
+}
+
+#[test]
+fn inside_a_socks_tunnel_inspection_begins_again() {
+    for (host, allowed) in [("example.com", true), (DENIED, false)] {
+        let mut world = World::new();
+        let app = open(&mut world, PROXY);
+        let mut expected = socks5("example.com");
+        world.phone.send(app, &expected);
+        world.settle();
+        assert_eq!(world.internet.connection(PROXY).received, expected);
+        world.internet.say(PROXY, &[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        world.settle();
+        let hello = client_hello(host);
+        world.phone.send(app, &hello);
+        world.settle();
+        if allowed {
+            expected.extend(&hello);
+        }
+        assert_eq!(world.internet.connection(PROXY).received, expected);
+        assert_eq!(world.phone.state(app) == State::Established, allowed);
+    }
+}
+
+#[test]
+fn a_tunnel_to_a_service_ends_with_its_consent_whatever_is_said_inside() {
+    let connect = b"CONNECT api.account.xiaomi.com:443 HTTP/1.1\r\nHost: api.account.xiaomi.com:443\r\n\r\n";
+    for (proxy, request) in [("192.0.2.80:8080", connect.to_vec()), (PROXY, socks5("api.account.xiaomi.com"))]
+    {
+        let mut world = World::new();
+        world.grant("xiaomi.cloud_messaging");
+        let app = open(&mut world, proxy);
+        world.phone.send(app, &request);
+        world.settle();
+        assert_eq!(world.internet.connection(proxy).received, request, "granted");
+        world.phone.send(app, &client_hello("example.com"));
+        world.settle();
+        world.revoke("xiaomi.cloud_messaging");
+        assert!(world.internet.connection(proxy).aborted);
+        assert_eq!(world.phone.state(app), State::Closed);
+    }
+}
+
+#[test]
+fn a_proxy_is_not_asked_for_a_denied_address_in_any_spelling() {
+    for host in [
+        "111.13.141.211",
+        "0157.015.0215.0323",
+        "0x6f.0xd.0x8d.0xd3",
+        "1863159251",
+        "111.13.36307",
+        "[::ffff:6f0d:8dd3]",
+    ] {
+        let mut world = World::new();
+        let app = open(&mut world, "192.0.2.80:8080");
+        world.phone.send(app, format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        world.settle();
+        assert!(world.internet.dialled.is_empty(), "{host}");
+        assert_eq!(world.attempts.len(), 1);
+    }
+}
+
+#[test]
+fn tunnels_inside_tunnels_come_to_an_end() {
+    let mut world = World::new();
+    let proxy = "192.0.2.80:8080";
+    let app = open(&mut world, proxy);
+    for host in 0..20 {
+        if world.phone.tcp(app).may_send() {
+            world.phone.send(app, format!("CONNECT h{host}.example:443 HTTP/1.1\r\n\r\n").as_bytes());
+        }
+        world.settle();
+    }
+    assert_eq!(world.phone.state(app), State::Closed);
+    assert_eq!(world.engine.counters().ambiguous, 1);
 }

@@ -5,7 +5,7 @@
 //! and `consentry inspect` judge by the very same code.
 //!
 //! * [`first_bytes`] decides what a TCP client is speaking and hands over to one of the others.
-//! * [`tls`], [`quic`], [`http1`] and [`mi_push`] read the name that a client states.
+//! * [`tls`], [`quic`], [`http1`], [`socks`] and [`mi_push`] read the name that a client states.
 //! * [`dns`] reads questions and answers and writes replies.
 //! * [`http_dns`] and [`identifiers`] look inside cleartext requests: a name asked for over HTTP, and what a service
 //!   was about to learn about the phone or its owner. Identifiers are reported by kind and place, never by value.
@@ -23,6 +23,7 @@ pub mod http_dns;
 pub mod identifiers;
 pub mod mi_push;
 pub mod quic;
+pub mod socks;
 pub mod tls;
 mod urlencoded;
 

@@ -2,6 +2,7 @@
 //! bytes that were judged are the bytes that are let through.
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
 use consentry_inspect::http1::{Piece, Request, RequestFramer};
+use consentry_inspect::socks::{self, RequestReader};
 
 /// Most bytes held back of one stream: a hello or a head of 64 KiB with what frames it.
 const HELD_MAX: usize = 66 * 1024;
@@ -9,12 +10,17 @@ const HELD_MAX: usize = 66 * 1024;
 /// Something an app said that wants a verdict before anything more is let through.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    /// The first bytes of the stream (or of a stream inside a tunnel) are known for what they are. HTTP/1 never shows here:
-    /// its requests follow one by one.
+    /// The first bytes of the stream (or of a stream inside a tunnel) are known for what they are. HTTP/1 and SOCKS never show
+    /// here: their requests follow one by one.
     First(Facts),
     /// One whole HTTP/1 request head.
     Request(Box<Request>),
-    /// HTTP/1 whose framing is ambiguous: nobody can tell which bytes belong to which request.
+    /// What a SOCKS client says before it asks for a tunnel.
+    SocksGreeting,
+    /// A SOCKS client asks for a tunnel.
+    SocksRequest(socks::Target),
+    /// Nobody can tell what the server would make of the bytes: HTTP/1 whose framing is ambiguous, SOCKS that cannot be
+    /// followed.
     Ambiguous,
 }
 
@@ -32,6 +38,8 @@ enum Stage {
     First(Box<FirstBytes>),
     /// HTTP/1: heads are held, bodies pass.
     Requests(Box<RequestFramer>),
+    /// SOCKS: its messages are held one by one.
+    Socks(Box<RequestReader>),
     /// Nothing more to judge.
     Open,
 }
@@ -148,7 +156,7 @@ impl Gate {
                 Facts::Http => Heard::Ambiguous,
                 facts => Heard::First(facts),
             },
-            Stage::Requests(_) | Stage::Open => Heard::First(Facts::Unknown),
+            Stage::Requests(_) | Stage::Socks(_) | Stage::Open => Heard::First(Facts::Unknown),
         }
     }
 
@@ -220,10 +228,34 @@ impl Gate {
                         self.backlog = std::mem::take(&mut self.held);
                         self.stage = Stage::Requests(Box::default());
                     }
+                    Some(Facts::Socks) => {
+                        self.backlog = std::mem::take(&mut self.held);
+                        self.stage = Stage::Socks(Box::default());
+                    }
                     Some(facts) => self.heard = Some(Heard::First(facts)),
                 }
                 Step::Taken(bytes.len())
             }
+            Stage::Socks(reader) => match reader.next(bytes) {
+                Err(reason) => {
+                    log::debug!("SOCKS refused: {reason}");
+                    self.heard = Some(Heard::Ambiguous);
+                    Step::Taken(bytes.len())
+                }
+                Ok((covered, socks::Piece::NeedMore)) => Step::Taken(covered),
+                Ok((covered, socks::Piece::Greeting)) => {
+                    self.held = reader.take_message();
+                    self.heard = Some(Heard::SocksGreeting);
+                    Step::Taken(covered)
+                }
+                Ok((covered, socks::Piece::Request(target))) => {
+                    self.held = reader.take_message();
+                    self.heard = Some(Heard::SocksRequest(target));
+                    // What follows is a stream of its own.
+                    self.stage = Stage::First(Box::default());
+                    Step::Taken(covered)
+                }
+            },
             Stage::Requests(framer) => match framer.next(bytes) {
                 Err(reason) => {
                     log::debug!("HTTP framing refused: {reason}");

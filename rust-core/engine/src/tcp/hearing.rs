@@ -14,6 +14,17 @@ use consentry_inspect::{http_dns, identifiers};
 /// Most bytes of a denied request's body that are read as evidence.
 const EVIDENCE_BODY_MAX: usize = 8 * 1024;
 
+/// What follows on what was heard.
+#[derive(Clone, Copy)]
+enum After {
+    /// Bytes that say nothing more that could be judged.
+    NothingToJudge,
+    /// Something else to be judged.
+    MoreToJudge,
+    /// A tunnel, in which inspection begins anew.
+    Tunnel,
+}
+
 impl Flow {
     /// Moves bytes from the app towards the server, as far as verdicts and room allow.
     pub(super) fn relay_up(&mut self, lent: &mut Lent<'_, '_>) {
@@ -101,6 +112,7 @@ impl Flow {
         self.about.first_bytes_seen = true;
         let mut request = None;
         let mut mi_push = None;
+        let mut follow = After::NothingToJudge;
         match heard {
             Heard::First(Facts::Tls(hello)) => {
                 self.about.stated = hello.sni.map(|host| {
@@ -124,7 +136,17 @@ impl Flow {
             Heard::First(Facts::Http | Facts::Http2PriorKnowledge | Facts::Socks | Facts::Unknown) => {
                 self.match_signature(lent);
             }
+            Heard::SocksGreeting => follow = After::MoreToJudge,
+            Heard::SocksRequest(target) => {
+                // Asked of a proxy in clear text, as with CONNECT.
+                let request = Some(("CONNECT".to_owned(), String::new()));
+                let signal = Signal::HttpHost;
+                let stated = StatedName { signal, host: target.host, request, ech: false };
+                self.about.stated = Some(Box::new(stated));
+                follow = After::Tunnel;
+            }
             Heard::Request(heard) => {
+                follow = if heard.connect { After::Tunnel } else { After::MoreToJudge };
                 self.about.stated = Some(Box::new(StatedName {
                     signal: Signal::HttpHost,
                     host: heard.host.clone().unwrap_or_default(),
@@ -142,12 +164,16 @@ impl Flow {
             verdict = (**first).clone();
         }
         if verdict.allow {
-            match request {
-                Some(_) => self.gate.release(),
-                None => self.gate.open(),
+            match follow {
+                After::NothingToJudge => self.gate.open(),
+                After::MoreToJudge | After::Tunnel => self.gate.release(),
             }
             if matches!(self.state, State::Reading { .. }) {
                 self.start_reaching(lent);
+            }
+            if matches!(follow, After::Tunnel) && !self.about.enter_tunnel() {
+                lent.core.counters.ambiguous += 1;
+                self.reset(lent);
             }
             return;
         }

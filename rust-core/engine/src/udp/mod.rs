@@ -406,18 +406,15 @@ impl UdpFlows {
                 Ok(received) => {
                     mapping.last = now;
                     let from = mapping.as_seen_by_app(received.from);
-                    let lets = match mapping.peers.get_mut(&from) {
-                        Some(peer) => {
-                            peer.last = now;
-                            peer.hears()
-                        }
+                    let lets = if let Some(peer) = mapping.peers.get_mut(&from) {
+                        peer.last = now;
+                        peer.hears()
+                    } else {
                         // Anyone may answer (RFC 4787 §5), but nobody whom the app may not speak to.
-                        None => {
-                            let key = FlowKey { transport: Transport::Udp, app: mapping.app, remote: from };
-                            let owner = mapping.peers.values().next().map(|peer| peer.about.owner.clone());
-                            let owner = owner.unwrap_or(Owner::Unknown);
-                            About { owner, ..About::new(key) }.judge(core).allow
-                        }
+                        let key = FlowKey { transport: Transport::Udp, app: mapping.app, remote: from };
+                        let owner = mapping.peers.values().next().map(|peer| peer.about.owner.clone());
+                        let owner = owner.unwrap_or(Owner::Unknown);
+                        About { owner, ..About::new(key) }.judge(core).allow
                     };
                     if lets {
                         core.counters.bytes_in += received.len as u64;

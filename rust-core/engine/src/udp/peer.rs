@@ -76,7 +76,7 @@ pub(super) struct Peer {
     state: State,
     held: Vec<Held>,
     /// The hellos that were allowed: what repeats them belongs to the same connection.
-    allowed: Vec<Box<InitialReader>>,
+    allowed: Vec<InitialReader>,
 }
 
 impl Peer {
@@ -368,7 +368,7 @@ impl Peer {
         if let State::Hello { reader, .. } = std::mem::replace(&mut self.state, State::New)
             && quic
         {
-            self.allowed.push(reader);
+            self.allowed.push(*reader);
             let excess = self.allowed.len().saturating_sub(ALLOWED_MAX);
             self.allowed.drain(..excess);
         }

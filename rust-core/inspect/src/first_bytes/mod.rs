@@ -25,7 +25,7 @@ pub enum Facts {
     Http2PriorKnowledge,
     /// The Mi Push signature; `None` if the blob behind it is not a readable hello.
     MiPush(Option<mi_push::Hello>),
-    /// A SOCKS 4 request or a SOCKS 5 greeting.
+    /// A SOCKS 4 request or a SOCKS 5 greeting: feed everything, from byte 0, to [`crate::socks::RequestReader`].
     Socks,
     /// None of these.
     Unknown,

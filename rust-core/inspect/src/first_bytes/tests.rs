@@ -107,8 +107,36 @@ fn a_line_without_end_is_given_up_at_the_limit() {
     assert_eq!(reader.push(b"BREW "), None);
     assert_eq!(reader.push(&vec![b'x'; MAX_LINE - 5]), None);
     assert_eq!(reader.push(b"x"), Some(Facts::Unknown));
+    // Servers skip empty lines without end, and read requests behind them: the framer refuses what is too long.
     assert_eq!(whole(&vec![b'\n'; MAX_LINE]), None);
-    assert_eq!(whole(&vec![b'\n'; MAX_LINE + 1]), Some(Facts::Unknown));
+    assert_eq!(whole(&vec![b'\n'; MAX_LINE + 1]), Some(Facts::Http));
+    let long = [&b"GET http://a.example/"[..], &vec![b'x'; MAX_LINE]].concat();
+    assert_eq!(whole(&long), Some(Facts::Http));
+}
+
+#[test]
+fn an_end_decides_too() {
+    let ended = |bytes: &[u8]| {
+        let mut reader = FirstBytes::new();
+        assert_eq!(reader.push(bytes), None, "{bytes:?}");
+        reader.finish()
+    };
+    assert_eq!(ended(b"\x16\x03\x01\x00"), Facts::BrokenTls);
+    assert_eq!(ended(b"\xC2\xFE\x00\x05\x00"), Facts::MiPush(None));
+    assert_eq!(ended(b"GET http://a.example/x?y"), Facts::Http);
+    for other in [&b"\x16"[..], b"\xC2\xFE", b"word", b"POST box", b"\x05\x01", b"\r\n", b""] {
+        assert_eq!(ended(other), Facts::Unknown, "{other:?}");
+    }
+}
+
+#[test]
+fn blanks_that_only_some_servers_take_for_one_hide_no_request() {
+    for blank in [b' ', b'\t', 0x0B, 0x0C] {
+        let line = [&b"GET"[..], &[blank], b"/ HTTP/1.1\r\n"].concat();
+        assert_eq!(whole(&line), Some(Facts::Http), "{blank}");
+    }
+    assert_eq!(whole(b"GET http://a.example/\r\n"), Some(Facts::Http), "HTTP/0.9 through a proxy");
+    assert_eq!(whole(b"get key\r\n"), Some(Facts::Unknown));
 }
 
 #[test]
