@@ -3,7 +3,7 @@
 use crate::verdict::{Rule, Verdict};
 use crate::{Facts, Grant, Owner, Policy, Signal, Stated, canonical_address};
 use consentry_catalogue::{Catalogue, Certainty, PathMatch, ServiceIndex, Transport};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Judges a flow. Called again whenever more is known: the owner, a stated name, the next HTTP request, a new policy.
@@ -48,6 +48,8 @@ enum Shown<'a> {
 impl<'a> Shown<'a> {
     fn of(facts: &Facts<'a>) -> Self {
         match facts.stated {
+            // What will be said through the tunnel is judged by itself.
+            Some(Stated { request: Some(("CONNECT", _)), .. }) => Self::Name,
             Some(Stated { request: Some((method, path)), .. }) => Self::Request(method, path),
             Some(Stated { signal: Signal::HttpHost, .. }) => Self::Nothing,
             None if facts.first_bytes_seen => Self::Nothing,
@@ -403,6 +405,34 @@ fn address_in_host(host: &str) -> Option<IpAddr> {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     }
-    let looks_like_one = host.contains(':') || host.as_bytes().last().is_some_and(u8::is_ascii_digit);
-    looks_like_one.then(|| host.parse().ok()).flatten()
+    if host.contains(':') { host.parse().ok() } else { ipv4_in_host(host).map(IpAddr::V4) }
+}
+
+/// The IPv4 address that a proxy or resolver library reads from a host: one to four numbers, each decimal, octal or
+/// hexadecimal, of which the last fills the bytes that are left (POSIX `inet_addr`).
+fn ipv4_in_host(host: &str) -> Option<Ipv4Addr> {
+    let mut parts = host.split('.').peekable();
+    let mut address = 0_u32;
+    for place in 0..4 {
+        let number = number_in_host(parts.next()?)?;
+        let bits_left = 32 - 8 * place;
+        if parts.peek().is_none() {
+            return (u64::from(number) < 1 << bits_left).then(|| Ipv4Addr::from(address | number));
+        }
+        address |= u32::from(u8::try_from(number).ok()?) << (bits_left - 8);
+    }
+    None
+}
+
+fn number_in_host(text: &str) -> Option<u32> {
+    // `from_str_radix` takes a sign as well.
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+        None => (text, 10),
+    };
+    if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() }
 }

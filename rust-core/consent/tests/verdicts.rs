@@ -29,9 +29,30 @@ fn a_literal_is_recognised_in_every_disguise() {
     let address = canonical_address_with("2001:db8:64::6f0d:8dd3".parse().unwrap(), &[prefix]);
     flow().to(&address.to_string()).syn().denied(&nothing, PUSH, Signal::Address);
     // As the host of a request to somebody else, such as a proxy.
-    for host in [PUSH_LITERAL, "111.13.141.211.", "[::ffff:111.13.141.211]", "64:ff9b::6f0d:8dd3"] {
+    for host in [
+        PUSH_LITERAL,
+        "111.13.141.211.",
+        "[::ffff:111.13.141.211]",
+        "64:ff9b::6f0d:8dd3",
+        "0157.015.0215.0323",
+        "0x6F.0Xd.0x8d.0xd3",
+        "111.13.36307",
+        "111.888275",
+        "1863159251",
+    ] {
         flow().http(host, ("GET", "/")).denied(&nothing, PUSH, Signal::HttpHost);
     }
+    for host in
+        ["111.13.141.211.9", "111.13.141.467", "111.13.+36307", "0x.example", "111.13.141.21a", "8589934592"]
+    {
+        flow().http(host, ("GET", "/")).allowed(&nothing);
+    }
+}
+
+#[test]
+fn a_tunnel_shows_no_more_of_a_shared_host_than_tls_does() {
+    flow().http(SHARED_HOST, ("CONNECT", "")).denied(&granted(&[]), MESSAGING, Signal::HttpHost);
+    flow().http(SHARED_HOST, ("CONNECT", "")).allowed(&granted(&[MESSAGING]));
 }
 
 #[test]
