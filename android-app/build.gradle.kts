@@ -55,6 +55,7 @@ val buildNativeLibraries by tasks.registering(Exec::class) {
 tasks.named("preBuild") { dependsOn(buildNativeLibraries) }
 
 dependencies {
+    testImplementation(libs.jna)
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)
 }
