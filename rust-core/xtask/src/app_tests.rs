@@ -38,11 +38,13 @@ pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
         return Ok(false);
     }
     let versions = Versions::read()?;
+    let lock = files::lock_cache()?;
     let java = Java::find()?;
     let folder = root().join("build/app-tests");
     files::create_empty_folder(&folder)?;
     let resources = resources::link(&versions, &java, &folder)?;
     let libraries = Libraries::fetch(&versions)?;
+    drop(lock);
     let classes = compile(&versions, &java, &resources, &libraries, &folder)?;
 
     let pictures = root().join("build/pictures");
@@ -130,6 +132,8 @@ impl Libraries {
             // Maven takes the archives for jars when it follows Robolectric to them.
             Wanted::whole(library("robolectric")?).without(archives.clone()),
             Wanted::whole(library("junit")?),
+            // Tests make a TUN device and sockets that Java cannot.
+            Wanted::whole(library("jna")?),
             Wanted::alone(library("console-launcher")?, "jar"),
         ];
         let mut testing = files::files_below(&maven::fetch(versions, "testing", &jars)?)?;

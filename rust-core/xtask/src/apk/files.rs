@@ -16,6 +16,18 @@ pub(crate) fn cache() -> Result<PathBuf, TaskError> {
     })
 }
 
+/// Keeps other builds from filling the cache at the same time, until the file is dropped.
+pub(crate) fn lock_cache() -> Result<fs::File, TaskError> {
+    let path = cache()?.join("lock");
+    write(&path, "")?;
+    let file = fs::File::open(&path).map_err(|source| failure("reading", &path, source))?;
+    if file.try_lock().is_err() {
+        println!("waiting for another build to end");
+        file.lock().map_err(|source| failure("locking", &path, source))?;
+    }
+    Ok(file)
+}
+
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TaskError> {
     fs::read(path).map_err(|source| failure("reading", path, source))

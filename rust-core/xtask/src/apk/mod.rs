@@ -47,6 +47,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool, TaskError> {
     let abis = chosen(&options.abis)?;
     let versions = Versions::read()?;
+    let _lock = files::lock_cache()?;
     if let Some(folder) = &options.libraries_only {
         for library in native::build(&versions, &abis, false)? {
             files::copy(&library.path, &folder.join(library.abi.name).join(native::LIBRARY))?;

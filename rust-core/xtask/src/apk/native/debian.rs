@@ -33,7 +33,7 @@ impl Tools {
 }
 
 /// Makes everything ready.
-pub(super) fn prepare(versions: &Versions, abis: &[Abi]) -> Result<Toolchain, TaskError> {
+pub(super) fn prepare(versions: &Versions, abi: &Abi) -> Result<Toolchain, TaskError> {
     let llvm = versions.get("llvm")?;
     let tools = Tools {
         clang: format!("/usr/bin/clang-{llvm}"),
@@ -65,25 +65,22 @@ pub(super) fn prepare(versions: &Versions, abis: &[Abi]) -> Result<Toolchain, Ta
         .arg("-Zbuild-std-features=panic-unwind")
         // No path of this machine in the library, so that it is the same wherever it is built.
         .args(["-Ztrim-paths", "--config", "profile.release.trim-paths=\"all\""]);
-    for abi in abis {
-        // The path is part of cargo's fingerprint, so it stays while its contents change.
-        let folder = cache.join("libraries").join(abi.name);
-        libraries(&tools, abi, &symbols, &source, &folder)?;
-        let target = tools.target(abi);
-        let arguments =
-            [&target, &tools.linker, "-nostdlib", &format!("-L{}", folder.display()), LINKER_RULES]
-                .map(|argument| format!("-Clink-arg={argument}"));
-        cargo
-            .env(cargo_setting(abi, "LINKER"), &tools.clang)
-            .env(cargo_setting(abi, "RUSTFLAGS"), arguments.join(" "))
-            .env(for_target("CC", abi), &tools.clang)
-            .env(for_target("AR", abi), &tools.archiver)
-            // ring's C code needs no C library, and says so when told.
-            .env(
-                for_target("CFLAGS", abi),
-                format!("{target} -ffreestanding -nostdlibinc -DRING_CORE_NOSTDLIBINC"),
-            );
-    }
+    // The path is part of cargo's fingerprint, so it stays while its contents change.
+    let folder = cache.join("libraries").join(abi.name);
+    libraries(&tools, abi, &symbols, &source, &folder)?;
+    let target = tools.target(abi);
+    let arguments = [&target, &tools.linker, "-nostdlib", &format!("-L{}", folder.display()), LINKER_RULES]
+        .map(|argument| format!("-Clink-arg={argument}"));
+    cargo
+        .env(cargo_setting(abi, "LINKER"), &tools.clang)
+        .env(cargo_setting(abi, "RUSTFLAGS"), arguments.join(" "))
+        .env(for_target("CC", abi), &tools.clang)
+        .env(for_target("AR", abi), &tools.archiver)
+        // ring's C code needs no C library, and says so when told.
+        .env(
+            for_target("CFLAGS", abi),
+            format!("{target} -ffreestanding -nostdlibinc -DRING_CORE_NOSTDLIBINC"),
+        );
     Ok(Toolchain { cargo, target_folder: cache.join("target"), listed_symbols: true })
 }
 

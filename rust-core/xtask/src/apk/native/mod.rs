@@ -41,7 +41,7 @@ pub(crate) struct Library {
     pub(crate) path: PathBuf,
 }
 
-/// A compiler set that is ready: a cargo command that builds for Android, and where it puts things.
+/// A compiler set that is ready: a cargo command that builds for one kind of processor, and where it puts things.
 struct Toolchain {
     cargo: Command,
     target_folder: PathBuf,
@@ -52,35 +52,34 @@ struct Toolchain {
 /// Builds the library for each of these and checks it; with `afresh`, compiles our own crates again even if nothing
 /// changed.
 pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<Vec<Library>, TaskError> {
-    let toolchain = || match std::env::var_os("ANDROID_NDK_HOME") {
-        Some(ndk) => ndk::prepare(versions, abis, &PathBuf::from(ndk)),
-        None => debian::prepare(versions, abis),
+    let toolchain = |abi: &Abi| match std::env::var_os("ANDROID_NDK_HOME") {
+        Some(ndk) => ndk::prepare(versions, abi, &PathBuf::from(ndk)),
+        None => debian::prepare(versions, abi),
     };
-    let targets = abis.iter().flat_map(|abi| ["--target", abi.rust]);
-    if afresh {
-        let mut clean = toolchain()?.cargo;
-        clean.args(["clean", "--release", "--package", PACKAGE]).args(targets.clone());
-        program::run(clean)?;
-    }
-    let Toolchain { mut cargo, target_folder, listed_symbols } = toolchain()?;
-    // The crate is a Rust library too, for its tests; cargo would not optimise both as one.
-    cargo.args(["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib", "--package", PACKAGE]);
-    cargo.args(targets);
-    for setting in PROFILE {
-        cargo.args(["--config", &format!("profile.release.{setting}")]);
-    }
-    let status = cargo
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|source| TaskError::Start { program: "cargo".into(), source })?;
-    if !status.success() {
-        return Err(TaskError::Failed(format!("building {LIBRARY}")));
-    }
     let symbols = SystemSymbols::read()?;
-    let allowed = listed_symbols.then_some(&symbols);
     abis.iter()
         .map(|abi| {
+            if afresh {
+                let mut clean = toolchain(abi)?.cargo;
+                clean.args(["clean", "--release", "--package", PACKAGE, "--target", abi.rust]);
+                program::run(clean)?;
+            }
+            let Toolchain { mut cargo, target_folder, listed_symbols } = toolchain(abi)?;
+            // The crate is a Rust library too, for its tests; cargo would not optimise both as one.
+            cargo.args(["rustc", "--locked", "--release", "--lib", "--crate-type", "cdylib"]);
+            cargo.args(["--package", PACKAGE, "--target", abi.rust]);
+            for setting in PROFILE {
+                cargo.args(["--config", &format!("profile.release.{setting}")]);
+            }
+            let status = cargo
+                .stdin(Stdio::null())
+                .status()
+                .map_err(|source| TaskError::Start { program: "cargo".into(), source })?;
+            if !status.success() {
+                return Err(TaskError::Failed(format!("building {LIBRARY} for {}", abi.name)));
+            }
             let path = target_folder.join(abi.rust).join("release").join(LIBRARY);
+            let allowed = listed_symbols.then_some(&symbols);
             check::fit_for_android(&files::read(&path)?, abi.machine, allowed).map_err(|reason| {
                 TaskError::Refused(format!("Android would refuse {LIBRARY} for {}: {reason}", abi.name))
             })?;
