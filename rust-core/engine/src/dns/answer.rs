@@ -43,10 +43,13 @@ pub(super) fn follow<'a>(asked: &'a Name, answer: &'a Message) -> Chain<'a> {
     Chain { names, addresses }
 }
 
-/// Every name that any record of an answer leads to, whether or not it hangs together with the question: what the app might
-/// follow is judged.
+/// Every name that any record of an answer leads to or gives an address of, whether or not it hangs together with the question:
+/// what the app might follow is judged. Answers about servers (SRV, MX) bring the servers' addresses along.
 pub(super) fn targets(answer: &Message) -> impl Iterator<Item = &Name> {
-    answer.answers.iter().filter_map(|record| target(&record.data))
+    answer.answers.iter().filter_map(|record| match &record.data {
+        Data::A(_) | Data::Aaaa(_) => Some(&record.name),
+        data => target(data),
+    })
 }
 
 fn target(data: &Data) -> Option<&Name> {

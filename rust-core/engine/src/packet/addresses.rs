@@ -41,9 +41,9 @@ pub(super) fn check_v6(src: Ipv6Addr, dst: Ipv6Addr) -> Result<(), Drop> {
         Err(Drop::SourceLoopback)
     } else if src.to_ipv4_mapped().is_some() {
         Err(Drop::SourceMapped)
-    } else if dst.is_unspecified() {
+    } else if dst.is_unspecified() || dst.to_ipv4_mapped().is_some_and(|inside| inside.is_unspecified()) {
         Err(Drop::DestinationUnspecified)
-    } else if dst.is_loopback() {
+    } else if dst.is_loopback() || dst.to_ipv4_mapped().is_some_and(|inside| inside.is_loopback()) {
         Err(Drop::DestinationLoopback)
     } else if src == dst {
         Err(Drop::SourceIsDestination)
@@ -91,6 +91,8 @@ mod tests {
             ("::ffff:1.2.3.4", "2606:4700::1111", Err(Drop::SourceMapped)),
             ("fd00::2", "::", Err(Drop::DestinationUnspecified)),
             ("fd00::2", "::1", Err(Drop::DestinationLoopback)),
+            ("fd00::2", "::ffff:0.0.0.0", Err(Drop::DestinationUnspecified)),
+            ("fd00::2", "::ffff:127.0.0.1", Err(Drop::DestinationLoopback)),
             ("fd00::2", "fd00::2", Err(Drop::SourceIsDestination)),
         ] {
             assert_eq!(check(src, dst), expected, "{src} to {dst}");

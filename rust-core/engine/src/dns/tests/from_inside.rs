@@ -135,6 +135,16 @@ fn an_alias_in_the_answer_is_judged_and_the_sinkhole_stands_for_the_alias() {
 }
 
 #[test]
+fn an_address_that_comes_along_with_another_answer_is_judged_too() {
+    let server = record("_chat._tcp.shop.example", dns::SRV, Data::Other);
+    let records = [server, address_record("chat.test.example", "203.0.113.9")];
+    let mut lab = Lab::new().with("_chat._tcp.shop.example", dns::SRV, &records);
+    let reply = lab.ask("_chat._tcp.shop.example", dns::SRV);
+    assert!(addresses(&reply).is_empty(), "the app does not learn the address");
+    assert_eq!(lab.attempts[0].service.as_deref(), Some("test.push"));
+}
+
+#[test]
 fn a_service_binding_that_leads_to_a_denied_host_is_emptied() {
     let data = Data::Service {
         priority: 1,
