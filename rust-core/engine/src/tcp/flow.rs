@@ -94,6 +94,8 @@ pub(super) struct Flow {
     /// The server has finished; the end of its stream has yet to be read.
     pub(super) server_finished: bool,
     pub(super) server_ended: bool,
+    /// The app has finished, and all that it said has been taken in.
+    pub(super) app_ended: bool,
     pub(super) told_server: bool,
 }
 
@@ -116,6 +118,7 @@ impl Flow {
             server_readable: false,
             server_finished: false,
             server_ended: false,
+            app_ended: false,
             told_server: false,
         }
     }

@@ -75,8 +75,8 @@ impl Flow {
                 Some(Err(_)) => return self.reset(lent),
             }
         }
-        let finished = self.connection.as_ref().is_some_and(Connection::app_finished);
-        if finished && !self.told_server {
+        self.app_ended |= self.connection.as_ref().is_some_and(Connection::app_finished);
+        if self.app_ended && !self.told_server {
             if self.gate.holds_back() {
                 // The app will not say more: what it said is judged as it is.
                 let heard = self.gate.finish();

@@ -159,6 +159,8 @@ impl TcpFlows {
             flow.reset(lent);
             flow.advance(lent)
         });
+        // Its reset may have found no room in the TUN device.
+        self.touch(id);
     }
 
     /// Lends a flow and what it needs to `act`, and buries it if that ends it.
@@ -259,6 +261,9 @@ impl TcpFlows {
                 cut = flow.judge_again(lent);
                 if cut { flow.advance(lent) } else { Fate::Alive }
             });
+            if cut {
+                self.touch(id);
+            }
             core.counters.cut += u64::from(cut);
         }
     }

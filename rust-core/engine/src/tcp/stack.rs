@@ -56,6 +56,8 @@ pub(crate) struct Connection {
     set: SocketSet<'static>,
     handle: SocketHandle,
     buffers: BufferId,
+    /// See [`Connection::clock`].
+    clock_stops: Option<Instant>,
 }
 
 impl Connection {
@@ -78,7 +80,7 @@ impl Connection {
         socket.listen(port).expect("a fresh socket can listen on any port but 0");
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
-        let mut connection = Self { set, handle, buffers: pair.id };
+        let mut connection = Self { set, handle, buffers: pair.id, clock_stops: None };
         connection.packet(stack, now, tun, syn);
         Some(connection)
     }
@@ -93,7 +95,7 @@ impl Connection {
 
     /// Sends what is due: data, acknowledgements, FIN, RST. Stops when the TUN device is full.
     pub(crate) fn transmit(&mut self, stack: &mut Stack, now: Instant, tun: &mut dyn Tun) {
-        let at = stack.at(now);
+        let at = stack.at(self.clock(now));
         let Stack { interface, scratch, sent, .. } = stack;
         let mut port = Port { packet: None, tun, scratch, sent };
         while interface.poll_egress(at, &mut port, &mut self.set) == PollResult::SocketStateChanged {}
@@ -103,7 +105,22 @@ impl Connection {
     pub(crate) fn poll_at(&self, stack: &mut Stack, now: Instant) -> Option<Instant> {
         let at = stack.at(now);
         let due = stack.interface.poll_at(at, &self.set)?;
-        Some(stack.origin + Duration::from_micros(due.total_micros().max(0) as u64))
+        let due = stack.origin + Duration::from_micros(due.total_micros().max(0) as u64);
+        let stands_still = self.clock_stops.filter(|_| self.keeps_last_bytes());
+        stands_still.is_none_or(|stop| due <= stop).then_some(due)
+    }
+
+    /// The time that smoltcp is told. When both sides have finished and some of the app's bytes are still to be read, it would
+    /// discard them after ten seconds; its clock stands still before that, but not before the last acknowledgement.
+    fn clock(&mut self, now: Instant) -> Instant {
+        if !self.keeps_last_bytes() {
+            return now;
+        }
+        now.min(*self.clock_stops.get_or_insert(now + Duration::from_secs(1)))
+    }
+
+    fn keeps_last_bytes(&self) -> bool {
+        self.socket().state() == State::TimeWait && self.socket().can_recv()
     }
 
     fn socket(&self) -> &Socket<'static> {
