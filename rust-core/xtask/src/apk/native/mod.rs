@@ -61,7 +61,7 @@ pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<V
         .map(|abi| {
             if afresh {
                 let mut clean = toolchain(abi)?.cargo;
-                clean.args(["clean", "--release", "--package", PACKAGE, "--target", abi.rust]);
+                clean.args(["clean", "--release", "--workspace", "--target", abi.rust]);
                 program::run(clean)?;
             }
             let Toolchain { mut cargo, target_folder, listed_symbols } = toolchain(abi)?;
@@ -88,23 +88,32 @@ pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<V
         .collect()
 }
 
-/// A cargo, in the workspace's root, that is not the one that runs us: nothing of that one's environment is left.
+/// A cargo, in the workspace's root, that is not the one that runs us, and builds nothing but what we say.
 fn cargo_of_its_own(cargo: &str) -> Command {
     let mut command = Command::new(cargo);
     command.current_dir(root());
     for (name, _) in std::env::vars_os() {
-        let ours = name.to_string_lossy().into_owned();
-        if ours.starts_with("CARGO_")
-            && ours != "CARGO_HOME"
-            && ours != "CARGO_BUILD_JOBS"
-            && !ours.starts_with("CARGO_HTTP")
-            || ours.starts_with("RUST")
-            || ours == "CARGO"
-        {
+        if name.to_str().is_some_and(changes_what_is_built) {
             command.env_remove(name);
         }
     }
     command
+}
+
+/// Whether an environment variable has a say in what cargo builds, rather than in where it finds things.
+fn changes_what_is_built(name: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "CARGO_BUILD_RUST",
+        "CARGO_BUILD_TARGET",
+        "CARGO_ENCODED_",
+        "CARGO_INCREMENTAL",
+        "CARGO_PROFILE_",
+        "CARGO_TARGET_",
+        "RUSTC",
+        "RUSTDOC",
+        "RUSTFLAGS",
+    ];
+    name == "CARGO" || STARTS.iter().any(|start| name.starts_with(start))
 }
 
 /// The name of an environment variable that concerns one target only, such as "CC".
@@ -115,4 +124,26 @@ fn for_target(name: &str, abi: &Abi) -> String {
 /// The same for cargo's own, such as "LINKER".
 fn cargo_setting(abi: &Abi, name: &str) -> String {
     format!("CARGO_TARGET_{}_{name}", abi.rust.replace('-', "_").to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_has_no_say_in_what_is_built() {
+        for name in ["CARGO", "RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_TARGET_DIR", "CARGO_PROFILE_RELEASE_LTO"] {
+            assert!(changes_what_is_built(name), "{name}");
+        }
+        for name in ["CARGO_HOME", "RUSTUP_HOME", "CARGO_BUILD_JOBS", "CARGO_HTTP_CAINFO", "PATH"] {
+            assert!(!changes_what_is_built(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_tool_gets_the_name_it_looks_for() {
+        let arm = &abi::ABIS[1];
+        assert_eq!(for_target("CC", arm), "CC_armv7_linux_androideabi");
+        assert_eq!(cargo_setting(arm, "LINKER"), "CARGO_TARGET_ARMV7_LINUX_ANDROIDEABI_LINKER");
+    }
 }
