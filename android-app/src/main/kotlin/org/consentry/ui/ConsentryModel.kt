@@ -1,0 +1,93 @@
+package org.consentry.ui
+
+import android.content.Context
+import org.consentry.ConsentryApp
+import org.consentry.engine.ConsentChange
+import org.consentry.engine.EngineState
+import org.consentry.engine.Granted
+import org.consentry.engine.LogPage
+import org.consentry.engine.LogQuery
+import org.consentry.engine.Observable
+import org.consentry.engine.Outcome
+import org.consentry.engine.Term
+import org.consentry.vpn.TurnOn
+
+/**
+ * All that the screens know of and can ask for. Called on the main thread; answers come back there.
+ */
+interface ConsentryModel {
+    /** What there is to see. */
+    val state: Observable<EngineState>
+
+    /** The wall clock, in milliseconds since 1970. */
+    val nowMs: Long
+
+    /** Opens the record again after it could not be opened. */
+    fun open()
+
+    /** Allows a service: for one app (a package), or for all. */
+    fun grant(service: String, app: String?, term: Term, done: (Outcome<Granted>) -> Unit)
+
+    /** Holds a service back: from one app (a package), or from all. */
+    fun revoke(service: String, app: String?, done: (Outcome<Unit>) -> Unit)
+
+    /** The changes of consent, newest first: of one service, or of all. */
+    fun history(service: String?, done: (Outcome<List<ConsentChange>>) -> Unit)
+
+    /** A page of the log, newest first. */
+    fun log(query: LogQuery, done: (Outcome<LogPage>) -> Unit)
+
+    /** The owner turns protection on. */
+    fun turnOn(): TurnOn
+
+    /** The owner closed Android's question without an OK. */
+    fun permissionRefused()
+
+    /** The owner turns protection off until it is turned on again. */
+    fun turnOff()
+
+    /** The owner turns protection off for so many milliseconds. */
+    fun pause(forMs: Long)
+
+    /** An application that brings a model of its own: the pictures and tests of the screens do. */
+    interface Owner {
+        /** The model of this process. */
+        val model: ConsentryModel
+    }
+
+    companion object {
+        /** The model of this process. */
+        fun of(context: Context): ConsentryModel = when (val app = context.applicationContext) {
+            is Owner -> app.model
+            else -> EngineModel(ConsentryApp.of(context))
+        }
+    }
+}
+
+/** The model of the app: its engine and its switch. */
+private class EngineModel(private val app: ConsentryApp) : ConsentryModel {
+    override val state get() = app.engine.state
+
+    override val nowMs get() = System.currentTimeMillis()
+
+    override fun open() = app.engine.open()
+
+    override fun grant(service: String, app: String?, term: Term, done: (Outcome<Granted>) -> Unit) =
+        this.app.engine.grant(service, app, term, done = done)
+
+    override fun revoke(service: String, app: String?, done: (Outcome<Unit>) -> Unit) =
+        this.app.engine.revoke(service, app, done = done)
+
+    override fun history(service: String?, done: (Outcome<List<ConsentChange>>) -> Unit) =
+        app.engine.history(service, done)
+
+    override fun log(query: LogQuery, done: (Outcome<LogPage>) -> Unit) = app.engine.log(query, done)
+
+    override fun turnOn() = app.protection.turnOn()
+
+    override fun permissionRefused() = app.protection.permissionRefused()
+
+    override fun turnOff() = app.protection.turnOff()
+
+    override fun pause(forMs: Long) = app.protection.pause(forMs)
+}

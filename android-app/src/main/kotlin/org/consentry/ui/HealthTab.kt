@@ -1,0 +1,131 @@
+package org.consentry.ui
+
+import android.content.Intent
+import android.content.res.ColorStateList
+import android.os.Build
+import android.os.Bundle
+import android.view.LayoutInflater
+import android.view.View
+import android.view.ViewGroup
+import android.widget.Button
+import android.widget.ImageView
+import android.widget.LinearLayout
+import android.widget.ScrollView
+import android.widget.TextView
+import org.consentry.R
+import org.consentry.engine.EngineState
+
+/** What the phone's settings mean for protection, and the way to each of them. */
+class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: ConsentryModel) :
+    Tab(screen, parent, R.layout.tab_health, R.string.tab_health) {
+    private val checks: LinearLayout = view.findViewById(R.id.checks)
+    private val toDo: TextView = view.findViewById(R.id.phone_to_do)
+    private val limits: FoldHead = view.findViewById(R.id.limits_head)
+    private val scroll: ScrollView = view.findViewById(R.id.health_scroll)
+
+    init {
+        view.findViewById<TextView>(R.id.phone_title).apply {
+            text = screen.getString(R.string.this_phone, Phone.THIS.brand.replaceFirstChar(Char::uppercaseChar))
+            asHeading()
+        }
+        limits.folds(view.findViewById(R.id.limits_text))
+    }
+
+    override fun show(state: EngineState) {
+        val all = HealthCheck.of(state, screen.facts, Phone.THIS, Build.VERSION.SDK_INT)
+        val count = all.count { it.standing == HealthCheck.Standing.NEEDS_YOU }
+        val words = when {
+            screen.facts == null -> screen.getString(R.string.checking)
+            count == 0 -> screen.getString(R.string.nothing_to_do)
+            else -> screen.resources.plural(R.plurals.to_do, count.toLong())
+        }
+        if (toDo.text.toString() != words) toDo.text = words
+        while (checks.childCount > all.size) checks.removeViewAt(checks.childCount - 1)
+        while (checks.childCount < all.size) {
+            checks.addView(LayoutInflater.from(screen).inflate(R.layout.row_check, checks, false).also(::arrange))
+        }
+        all.forEachIndexed { index, check ->
+            fill(checks.getChildAt(index) as RowFrame, check)
+            (checks.getChildAt(index) as RowFrame).place(index == 0, index == all.lastIndex)
+        }
+    }
+
+    override fun scrollToTop() = scroll.smoothScrollTo(0, 0)
+
+    /** With large text the button stands below the words. */
+    private fun arrange(row: View) {
+        if (!screen.isTextLarge) return
+        val end = row.findViewById<View>(R.id.end)
+        (end.parent as ViewGroup).removeView(end)
+        row.findViewById<LinearLayout>(R.id.texts).addView(
+            end,
+            LinearLayout.LayoutParams(LinearLayout.LayoutParams.WRAP_CONTENT, LinearLayout.LayoutParams.WRAP_CONTENT)
+                .apply { gravity = android.view.Gravity.END },
+        )
+    }
+
+    private fun fill(row: RowFrame, check: HealthCheck) {
+        val name = screen.getString(check.name)
+        val state = if (check.argument == null) screen.getString(check.state) else screen.getString(check.state, check.argument)
+        val (ground, colour) = when (check.standing) {
+            HealthCheck.Standing.OK -> R.attr.container to R.attr.onContainer
+            HealthCheck.Standing.NEEDS_YOU -> R.attr.attention to R.attr.onAttention
+            HealthCheck.Standing.UNKNOWN -> R.attr.high to R.attr.textSecond
+        }
+        row.findViewById<ImageView>(R.id.icon).apply {
+            setImageResource(check.icon)
+            backgroundTintList = ColorStateList.valueOf(screen.colour(ground))
+            imageTintList = ColorStateList.valueOf(screen.colour(colour))
+        }
+        row.findViewById<TextView>(R.id.name).text = name
+        row.findViewById<TextView>(R.id.second).text = state
+        row.findViewById<View>(R.id.row).apply {
+            contentDescription = screen.getString(R.string.check_label, name, state)
+            isFocusable = false
+        }
+        row.findViewById<View>(R.id.tick).isShownHere = check.standing == HealthCheck.Standing.OK
+        val opens = check.opens
+        row.findViewById<Button>(R.id.fix).apply {
+            isShownHere = check.standing == HealthCheck.Standing.NEEDS_YOU && opens != null
+            setText(if (opens == HealthCheck.Page.PERMISSION) R.string.ask else R.string.fix)
+            contentDescription = screen.getString(R.string.fix_label, name)
+            setOnClickListener { opens?.let(::open) }
+        }
+        row.findViewById<Button>(R.id.check).apply {
+            isShownHere = check.standing == HealthCheck.Standing.UNKNOWN && opens != null
+            setText(R.string.check)
+            contentDescription = screen.getString(R.string.check_label, screen.getString(R.string.check), name)
+            setOnClickListener { opens?.let(::open) }
+        }
+        row.findViewById<View>(R.id.end).isShownHere = check.standing == HealthCheck.Standing.OK || opens != null
+    }
+
+    private fun open(page: HealthCheck.Page) {
+        val pages: List<Intent> = when (page) {
+            HealthCheck.Page.PERMISSION -> {
+                screen.turnOn()
+                return
+            }
+            HealthCheck.Page.VPN -> SystemPages.vpn
+            HealthCheck.Page.BATTERY -> SystemPages.battery(screen)
+            HealthCheck.Page.NOTIFICATIONS -> SystemPages.notifications(screen)
+            HealthCheck.Page.PRIVATE_DNS -> SystemPages.privateDns
+        }
+        screen.openFirst(pages)
+    }
+
+    override fun save(out: Bundle) {
+        out.putInt(SCROLL, scroll.scrollY)
+        out.putBoolean(LIMITS, limits.isOpen)
+    }
+
+    override fun restore(saved: Bundle) {
+        limits.isOpen = saved.getBoolean(LIMITS)
+        scroll.post { scroll.scrollTo(0, saved.getInt(SCROLL)) }
+    }
+
+    private companion object {
+        const val SCROLL = "scroll"
+        const val LIMITS = "limits"
+    }
+}
