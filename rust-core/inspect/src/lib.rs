@@ -12,7 +12,10 @@
 //! * [`capture`] reads recorded traffic.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::doc_markdown, reason = "names of protocols and messages, such as ClientHello, are words here")]
+#![allow(
+    clippy::doc_markdown,
+    reason = "names of protocols and messages, such as ClientHello, are words here"
+)]
 
 pub mod capture;
 mod cursor;
