@@ -184,7 +184,10 @@ fn a_killed_firewall_leaves_no_open_door() {
     let mut capture = lab.capture().unwrap();
     lab.stop_firewall();
     assert!(!lab.curl(&["-m", "2", &format!("http://{WEB_V4}/")]).unwrap().ok());
-    assert_eq!(capture.so_far().unwrap(), Vec::new());
+    let mut left = capture.so_far().unwrap();
+    // The machines at the two ends of the link announce their multicast groups to each other whenever they like.
+    left.retain(|packet| !packet.destination.is_multicast());
+    assert_eq!(left, Vec::new());
 }
 
 /// Exit status 2 and one clear line on standard error.
