@@ -13,6 +13,13 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 const RTF_UP: u32 = 0x0001;
 const RTF_REJECT: u32 = 0x0200;
 
+// Groups of announcements (linux/rtnetlink.h); libc does not name them for Android.
+const RTMGRP_LINK: u32 = 0x1;
+const RTMGRP_IPV4_IFADDR: u32 = 0x10;
+const RTMGRP_IPV4_ROUTE: u32 = 0x40;
+const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+const RTMGRP_IPV6_ROUTE: u32 = 0x400;
+
 /// Announcements taken in at once. Those left over do no harm: the next one wakes us again.
 const MOST_ANNOUNCEMENTS: usize = 1024;
 
@@ -164,11 +171,8 @@ fn announcements() -> io::Result<OwnedFd> {
     // SAFETY: sockaddr_nl is plain data of integers: zero bytes are a valid value.
     let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
     address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
-    address.nl_groups = (libc::RTMGRP_LINK
-        | libc::RTMGRP_IPV4_IFADDR
-        | libc::RTMGRP_IPV4_ROUTE
-        | libc::RTMGRP_IPV6_IFADDR
-        | libc::RTMGRP_IPV6_ROUTE) as u32;
+    address.nl_groups =
+        RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
     // SAFETY: the address is a valid sockaddr_nl, alive for the call, and its size is given with it.
     let result = unsafe {
         libc::bind(
