@@ -56,6 +56,7 @@ tasks.named("preBuild") { dependsOn(buildNativeLibraries) }
 
 dependencies {
     testImplementation(libs.jna)
+    testImplementation(libs.jna)
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)
 }
