@@ -15,6 +15,8 @@ const FIRST_STEPS: usize = 4;
 pub(crate) fn run(require_lab: bool) -> Result<bool, TaskError> {
     components()?;
     let themes = themes()?;
+    // First of all, because tests of single crates use some of the tools too.
+    let tools = tools::ensure();
     let mut steps = Steps::new(FIRST_STEPS + themes.len());
     steps.run("format", || succeeds(command(&["fmt", "--all", "--check"])))?;
     steps.run("lints", || {
@@ -28,7 +30,7 @@ pub(crate) fn run(require_lab: bool) -> Result<bool, TaskError> {
         Ok(succeeds(command(&["build", "--quiet", "--package", "consentry"]))?
             && succeeds(command(&["test", "--quiet", "--package", "consentry-tests", "--no-run"]))?)
     })?;
-    let isolation = match (built, tools::ensure()) {
+    let isolation = match (built, tools) {
         (false, _) => Isolation::Impossible("the build failed".into()),
         (true, Err(error)) => Isolation::Impossible(error.to_string()),
         (true, Ok(())) => Isolation::find(),
