@@ -56,7 +56,6 @@ tasks.named("preBuild") { dependsOn(buildNativeLibraries) }
 
 dependencies {
     testImplementation(libs.jna)
-    testImplementation(libs.jna)
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)
 }

@@ -132,8 +132,6 @@ impl Libraries {
             // Maven takes the archives for jars when it follows Robolectric to them.
             Wanted::whole(library("robolectric")?).without(archives.clone()),
             Wanted::whole(library("junit")?),
-            // For system calls that Java has no words for.
-            Wanted::alone(library("jna")?, "jar"),
             // Tests make a TUN device and sockets that Java cannot.
             Wanted::whole(library("jna")?),
             Wanted::alone(library("console-launcher")?, "jar"),
