@@ -23,6 +23,7 @@ internal object Answers {
         packages = json.getJSONArray("packages").strings(),
         sharesWith = json.getJSONArray("shares_with").strings(),
         consent = consent(json.getJSONObject("state")),
+        keptBlocked = json.getBoolean("kept_blocked"),
         attemptsToday = json.getLong("attempts_today"),
         attempts7Days = json.getLong("attempts_7d"),
         lastMs = json.longOrNull("last_ms"),
@@ -61,8 +62,8 @@ internal object Answers {
 
     fun attempt(json: JSONObject) = Attempt(
         id = if (json.isNull("id")) null else json.get("id").toString(),
-        firstMs = Rfc3339.parse(json.getString("first")),
-        lastMs = Rfc3339.parse(json.getString("last")),
+        firstMs = json.getLong("first_ms"),
+        lastMs = json.getLong("last_ms"),
         count = json.getLong("count"),
         app = json.textOrNull("app"),
         service = json.textOrNull("service"),

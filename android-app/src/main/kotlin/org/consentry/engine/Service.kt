@@ -11,6 +11,8 @@ package org.consentry.engine
  * @property hosts the host patterns that recognise it
  * @property packages apps that serve it
  * @property sharesWith ids of services on the same server, which a grant opens too where the bytes are encrypted
+ * @property consent what is allowed now
+ * @property keptBlocked whether it is held back because the owner decided so; otherwise nobody has decided
  * @property attemptsToday attempts since midnight
  * @property lastMs the latest attempt; null when there was none
  * @property muted whether the owner wants no question about it
@@ -30,6 +32,7 @@ data class Service(
     val packages: List<String>,
     val sharesWith: List<String>,
     val consent: ConsentState,
+    val keptBlocked: Boolean = false,
     val attemptsToday: Long,
     val attempts7Days: Long,
     val lastMs: Long?,

@@ -11,7 +11,7 @@ class AnswersTest {
     private fun service(state: String = """{"kind":"off"}""", standing: String = "needs_consent") = """{"services":[{
         "id":"xiaomi.push","name":"Mi Push","short_name":"Mi Push","vendor":"Xiaomi","category":"push","does":"Does.",
         "breaks":"Breaks.","breaks_short":"Stops: it","standing":"$standing","hosts":["a.example"],"addresses":[],
-        "packages":["com.xiaomi.xmsf"],"shares_with":[],"state":$state,"attempts_today":3,"attempts_7d":9,
+        "packages":["com.xiaomi.xmsf"],"shares_with":[],"state":$state,"kept_blocked":false,"attempts_today":3,"attempts_7d":9,
         "last_ms":null,"muted":false}]}"""
 
     private fun consent(state: String) = Answers.services(JSONObject(service(state))).single().consent
@@ -38,7 +38,7 @@ class AnswersTest {
     fun `a row of the log`() {
         val page = Answers.log(
             JSONObject(
-                """{"rows":[{"id":7,"first":"2014-08-07T09:30:00.000Z","last":"2014-08-07T09:31:00.000Z","count":4,
+                """{"rows":[{"id":7,"first_ms":1407403800000,"last_ms":1407403860000,"count":4,
                 "app":null,"service":"xiaomi.push","host":null,"signal":"signature","address":"111.13.141.211","port":443,
                 "proto":"tcp","certainty":"confirmed","reason":"Held back.",
                 "identifiers":[{"kind":"imei","form":"plain","where":"path"}],"bytes_held":120}],"next":{"first":1,"serial":2}}""",
@@ -61,7 +61,7 @@ class AnswersTest {
         assertThrows(JSONException::class.java) {
             Answers.attempt(
                 JSONObject(
-                    """{"first":"2014-08-07T09:30:00Z","last":"2014-08-07T09:30:00Z","count":1,"signal":"smell",
+                    """{"first_ms":0,"last_ms":0,"count":1,"signal":"smell",
                     "proto":"tcp","reason":"","identifiers":[],"bytes_held":0}""",
                 ),
             )

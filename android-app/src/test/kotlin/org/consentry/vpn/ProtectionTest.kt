@@ -6,6 +6,9 @@ import android.app.NotificationManager
 import android.content.Context
 import android.content.Intent
 import android.content.pm.ServiceInfo
+import android.net.ConnectivityManager
+import android.net.LinkProperties
+import android.net.NetworkCapabilities
 import android.os.Build
 import org.consentry.AppRunner
 import org.consentry.TestApp
@@ -142,6 +145,50 @@ class ProtectionTest {
         assertNull(started())
         BootReceiver().onReceive(app, Intent(Intent.ACTION_BOOT_COMPLETED))
         assertNull("the owner's stop holds", started())
+    }
+
+    @Test
+    fun `another VPN takes over, and leaves again`() {
+        turnOn()
+        val networks = Networks(app.getSystemService(ConnectivityManager::class.java))
+        service!!.get().onRevoke()
+        app.settle()
+        val other = networks.announce(9, LinkProperties(), NetworkCapabilities.TRANSPORT_VPN)
+        app.settle()
+        assertEquals(Protection.AnotherVpn, protection)
+        assertEquals("Another VPN took over", title(Notices.HEALTH_ID))
+        networks.lose(other)
+        app.settle()
+        assertEquals(Protection.Off, protection)
+    }
+
+    @Test
+    fun `at boot another VPN is left in peace`() {
+        wish.on = true
+        Networks(app.getSystemService(ConnectivityManager::class.java))
+            .announce(9, LinkProperties(), NetworkCapabilities.TRANSPORT_VPN)
+        BootReceiver().onReceive(app, Intent(Intent.ACTION_BOOT_COMPLETED))
+        assertNull(started())
+        assertEquals("to ask is to take over", 0, PhoneVpn.asked)
+        assertEquals(Protection.AnotherVpn, protection)
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `the network is followed, and the tunnel moves out of its way`() {
+        turnOn()
+        val networks = Networks(app.getSystemService(ConnectivityManager::class.java))
+        val wifi = networks.announce(1, Networks.link("wlan0", listOf("192.168.1.20/24"), gateways = listOf("192.168.1.1")))
+        app.settle()
+        assertEquals(listOf(wifi), PhoneVpn.underlying.last())
+        assertEquals("the same tunnel", 1, app.tunnels.plans.size)
+        val used = app.tunnels.plans.single().addresses.first().hostAddress
+        networks.announce(2, Networks.link("wlan0", listOf("$used/24"), gateways = listOf("192.0.0.1")))
+        app.settle()
+        assertEquals("a new tunnel before the old one goes", 2, app.tunnels.plans.size)
+        assertEquals(1, app.tunnels.open.size)
+        assertTrue(app.tunnels.plans.last().addresses.none { it.hostAddress == used })
+        assertTrue("$protection", protection is Protection.On)
     }
 
     @Test
