@@ -46,15 +46,17 @@ pub(crate) fn index_of(days: &[Day; DAYS], ms: i64) -> Option<usize> {
 fn day(date: Date) -> Day {
     // SAFETY: tm is plain data of integers and one pointer, for all of which zero bytes are a valid value.
     let mut parts: libc::tm = unsafe { std::mem::zeroed() };
-    parts.tm_year = date.year - 1900;
+    parts.tm_year = date.year.saturating_sub(1900);
     parts.tm_mon = date.month - 1;
     parts.tm_mday = date.day;
     // Whether summer time holds at that midnight is for the library to say.
     parts.tm_isdst = -1;
     // SAFETY: the reference is valid for the call, and the call sets every member that is read below.
     let seconds = unsafe { libc::mktime(&raw mut parts) };
-    let date = Date { year: parts.tm_year + 1900, month: parts.tm_mon + 1, day: parts.tm_mday };
-    Day { from_ms: i64::from(seconds).saturating_mul(1000), date }
+    let date = Date { year: parts.tm_year.saturating_add(1900), month: parts.tm_mon + 1, day: parts.tm_mday };
+    #[allow(clippy::useless_conversion, reason = "the C library's seconds have 32 bits on 32-bit phones")]
+    let seconds = i64::from(seconds);
+    Day { from_ms: seconds.saturating_mul(1000), date }
 }
 
 fn local_date(ms: i64) -> Date {
@@ -68,7 +70,7 @@ fn local_date(ms: i64) -> Date {
         // A year that does not fit an int: no clock shows that, and no attempt lies there.
         return Date { year: 1970, month: 1, day: 1 };
     }
-    Date { year: parts.tm_year + 1900, month: parts.tm_mon + 1, day: parts.tm_mday }
+    Date { year: parts.tm_year.saturating_add(1900), month: parts.tm_mon + 1, day: parts.tm_mday }
 }
 
 #[cfg(test)]

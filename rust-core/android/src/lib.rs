@@ -21,9 +21,13 @@ mod answers;
 mod days;
 mod error;
 mod events;
+#[cfg(debug_assertions)]
+mod faults;
 mod handles;
 mod host;
 mod jni;
+#[cfg(test)]
+mod lab;
 mod owners;
 mod requests;
 mod services;

@@ -130,6 +130,8 @@ pub(crate) struct AskingOwners {
     numbers: Arc<Numbers>,
     /// To the asking thread, which ends when this is dropped.
     ask: SyncSender<(i64, FlowKey)>,
+    #[cfg(debug_assertions)]
+    faults: Arc<crate::faults::Faults>,
 }
 
 impl AskingOwners {
@@ -145,14 +147,26 @@ impl AskingOwners {
                 host.owner(number, protocol(key.transport), &key.app.to_string(), &key.remote.to_string());
             }
         })?;
-        Ok(Self { questions, numbers, ask })
+        Ok(Self {
+            questions,
+            numbers,
+            ask,
+            #[cfg(debug_assertions)]
+            faults: Arc::default(),
+        })
+    }
+
+    /// Makes the engine fail when that was prepared.
+    #[cfg(debug_assertions)]
+    pub(crate) fn with_faults(self, faults: Arc<crate::faults::Faults>) -> Self {
+        Self { faults, ..self }
     }
 }
 
 impl Owners for AskingOwners {
     fn owner(&mut self, flow: FlowId, key: &FlowKey) -> OwnerAnswer {
         #[cfg(debug_assertions)]
-        crate::requests::faults::strike_engine();
+        self.faults.strike();
         match self.questions.want(flow, key, Instant::now(), &self.numbers) {
             Step::Known(owner) => OwnerAnswer::Known(owner),
             Step::Wait => OwnerAnswer::Later,

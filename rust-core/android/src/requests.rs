@@ -68,7 +68,18 @@ enum Request {
     Set { key: String, value: Option<String> },
     /// Fails on purpose.
     #[cfg(debug_assertions)]
-    Fail { what: faults::Fault },
+    Fail { what: Fault },
+}
+
+/// Which part fails.
+#[cfg(debug_assertions)]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Fault {
+    /// The request itself.
+    Request,
+    /// The engine, at the next flow whose owner it does not know.
+    Engine,
 }
 
 /// How the owner said so.
@@ -166,6 +177,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) engine: &'a dyn Fn() -> Option<EngineStatus>,
     /// Is told of changes that are none of consent.
     pub(crate) observer: &'a dyn Observer,
+    #[cfg(debug_assertions)]
+    pub(crate) faults: &'a crate::faults::Faults,
 }
 
 /// How a running engine does.
@@ -207,7 +220,10 @@ impl Desk<'_> {
             Request::Set { key, value } => self.set(&key, value.as_deref()),
             #[cfg(debug_assertions)]
             Request::Fail { what } => {
-                faults::prepare(what);
+                match what {
+                    Fault::Request => panic!("a fault made for a test"),
+                    Fault::Engine => self.faults.prepare(),
+                }
                 json(&DONE)
             }
         }
@@ -328,36 +344,6 @@ fn scope(app: Option<String>) -> Scope {
 
 fn json(answer: &impl Serialize) -> Result<String, EngineError> {
     serde_json::to_string(answer).map_err(|error| EngineError::new(Code::Internal, error.to_string()))
-}
-
-/// Faults made on purpose, so that tests can see what becomes of a real one. Not part of a release.
-#[cfg(debug_assertions)]
-pub(crate) mod faults {
-    use serde::Deserialize;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    /// Which part fails.
-    #[derive(Clone, Copy, Debug, Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    pub(crate) enum Fault {
-        /// The request itself.
-        Request,
-        /// The engine, at the next new flow.
-        Engine,
-    }
-
-    static ENGINE: AtomicBool = AtomicBool::new(false);
-
-    pub(crate) fn prepare(what: Fault) {
-        match what {
-            Fault::Request => panic!("a fault made for a test"),
-            Fault::Engine => ENGINE.store(true, Ordering::SeqCst),
-        }
-    }
-
-    pub(crate) fn strike_engine() {
-        assert!(!ENGINE.swap(false, Ordering::SeqCst), "a fault made for a test");
-    }
 }
 
 #[cfg(test)]

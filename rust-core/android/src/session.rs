@@ -31,6 +31,8 @@ pub(crate) struct Session {
     engine: Mutex<Option<Engine>>,
     /// The way to the engine for everybody else, who shall not wait for a start or stop.
     reach: Mutex<Option<Reach>>,
+    #[cfg(debug_assertions)]
+    faults: Arc<crate::faults::Faults>,
 }
 
 struct Engine {
@@ -67,6 +69,8 @@ impl Session {
                 state: Mutex::new(Some(Arc::new(state))),
                 engine: Mutex::default(),
                 reach: Mutex::default(),
+                #[cfg(debug_assertions)]
+                faults: Arc::default(),
             }),
             Err(error) => {
                 events.close();
@@ -93,6 +97,8 @@ impl Session {
         let failure = Arc::<Mutex<Option<String>>>::default();
         let owners = AskingOwners::start(self.host.clone(), questions.clone(), self.numbers.clone())
             .map_err(|error| system("start a thread", &error))?;
+        #[cfg(debug_assertions)]
+        let owners = owners.with_faults(self.faults.clone());
         let mut options = Options::new(TunSource::Descriptor(tun), state);
         options.mtu = Some(settings.mtu);
         options.network = Some(settings.network);
@@ -175,7 +181,14 @@ impl Session {
             let details = if failure.is_none() { reach.handle.status() } else { None };
             Some(EngineStatus { failure, details })
         };
-        Desk { state: &state, engine: &engine, observer: &*self.events }.answer(request)
+        let desk = Desk {
+            state: &state,
+            engine: &engine,
+            observer: &*self.events,
+            #[cfg(debug_assertions)]
+            faults: &self.faults,
+        };
+        desk.answer(request)
     }
 
     /// Ends everything. The store is closed once the last request under way has been answered.

@@ -88,6 +88,7 @@ pub(crate) fn read_owner(json: &str) -> Result<Owner, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn owners_are_apps_shared_or_unknown() {
@@ -143,5 +144,19 @@ mod tests {
         let resolvers = vec!["192.0.2.1:53"; 1000];
         let text = format!(r#"{{"resolvers":{resolvers:?},"ipv4":true,"ipv6":true}}"#);
         assert_eq!(read_network(&text).unwrap().resolvers.len(), MOST_RESOLVERS);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_understood_or_refused(text in ".{0,200}", form in 0..3) {
+            let text = match form {
+                0 => text,
+                1 => format!(r#"{{"uid":1,"packages":[{text:?}]}}"#),
+                _ => format!(r#"{{"resolvers":[{text:?}],"ipv4":true,"ipv6":true}}"#),
+            };
+            let refused = |error: EngineError| error.code == Code::BadRequest;
+            prop_assert!(read_owner(&text).map_or_else(refused, |_| true));
+            prop_assert!(read_network(&text).map_or_else(refused, |_| true));
+        }
     }
 }

@@ -66,15 +66,17 @@ impl Decisions {
         Ok(Self { catalogue, state: Mutex::new(state), observer })
     }
 
-    /// From now on `enforce` is called with every new state, in order, until what is returned is dropped. `None`: a firewall
-    /// is there already.
-    pub(crate) fn enforce_with(self: &Arc<Self>, enforce: Enforce) -> Option<Enforcing> {
+    /// From now on `enforce` is called with every new state, in order, until the first of what is returned is dropped; the second
+    /// is the state to begin with. `None`: a firewall is there already.
+    ///
+    /// Whoever changes consent waits for `enforce`: what it needs must not wait for a change in turn.
+    pub(crate) fn enforce_with(self: &Arc<Self>, enforce: Enforce) -> Option<(Enforcing, Consents)> {
         let mut state = self.lock();
         if state.enforce.is_some() {
             return None;
         }
         state.enforce = Some(enforce);
-        Some(Enforcing(self.clone()))
+        Some((Enforcing(self.clone()), state.effective()))
     }
 
     /// The consents in force.

@@ -220,7 +220,7 @@ impl Firewall {
                 let _ = answer.recv_timeout(PATIENCE);
             }
         };
-        let enforcing = decisions.enforce_with(Box::new(enforce)).ok_or_else(|| {
+        let (enforcing, consents) = decisions.enforce_with(Box::new(enforce)).ok_or_else(|| {
             StartError::AlreadyRunning { folder: state.folder().to_owned(), pid: Some(std::process::id()) }
         })?;
 
@@ -238,7 +238,7 @@ impl Firewall {
 
         let now = Instant::now();
         let (enforcement, policy) =
-            Enforcement::new(catalogue, decisions.consents(), options.rules_off, &clock::now(), now);
+            Enforcement::new(catalogue, consents, options.rules_off, &clock::now(), now);
         let config = Config {
             own_dns: options.own_dns,
             network: network.clone(),

@@ -42,7 +42,7 @@ impl Lab {
             move |consents| *enforced.lock().unwrap() = consents
         };
         let decisions = Arc::new(Decisions::open(store.clone(), Catalogue::builtin(), None).unwrap());
-        let enforcing = decisions.enforce_with(Box::new(enforce)).unwrap();
+        let (enforcing, _) = decisions.enforce_with(Box::new(enforce)).unwrap();
         let recorder = Recorder::start(store.clone(), decisions.clone(), None).unwrap();
         let stopped = Arc::<Mutex<bool>>::default();
         let reach = Reach {
