@@ -16,18 +16,18 @@ internal class ProcNet(private val folder: File) {
         val name = if (tcp) "tcp" else "udp"
         // A socket that speaks both families stands in the table of IPv6, with IPv4 addresses mapped into it.
         val tables = if (local.address is Inet4Address) listOf(name, "${name}6") else listOf("${name}6")
-        val sockets = tables.flatMap(::sockets)
-        return sockets.filter { it.fits(tcp, local, remote) }.maxByOrNull { it.closeness(local, remote) }?.uid
+        val entries = tables.flatMap(::entries)
+        return entries.filter { it.fits(tcp, local, remote) }.maxByOrNull { it.closeness(local, remote) }?.uid
     }
 
-    private fun sockets(table: String): List<Socket> = try {
+    private fun entries(table: String): List<Entry> = try {
         File(folder, table).useLines { lines -> lines.take(MOST_LINES).mapNotNull(Companion::parse).toList() }
     } catch (_: IOException) {
         emptyList() // there is no such family on this phone, or we may not look
     }
 
     /** One socket: its ends as the kernel knows them. An end that is not bound or connected is all zero. */
-    data class Socket(val local: InetSocketAddress, val remote: InetSocketAddress, val uid: Int) {
+    data class Entry(val local: InetSocketAddress, val remote: InetSocketAddress, val uid: Int) {
         fun fits(tcp: Boolean, ours: InetSocketAddress, other: InetSocketAddress): Boolean {
             val here = local.port == ours.port && (local.address == ours.address || !tcp && local.address.isAnyLocalAddress)
             val there = remote == other || !tcp && remote.port == 0 && remote.address.isAnyLocalAddress
@@ -50,9 +50,9 @@ internal class ProcNet(private val folder: File) {
         )
 
         /** Reads a line; null for the head of the table and for everything that is not a socket. */
-        fun parse(line: String): Socket? {
+        fun parse(line: String): Entry? {
             val (local, localPort, remote, remotePort, uid) = LINE.matchEntire(line)?.destructured ?: return null
-            return Socket(
+            return Entry(
                 InetSocketAddress(address(local), localPort.toInt(16)),
                 InetSocketAddress(address(remote), remotePort.toInt(16)),
                 uid.toIntOrNull() ?: return null,
