@@ -118,4 +118,32 @@ mod tests {
             assert_eq!(last_days(ms).len(), DAYS);
         }
     }
+
+    #[test]
+    fn days_begin_at_local_midnight() {
+        // POSIX counts westward: the sign is the other way round.
+        for (zone, minutes) in [("UTC0", "0"), ("IST-5:30", "330"), ("NPT-5:45", "345"), ("PST8", "-480")] {
+            let status = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "days::tests::in_a_time_zone", "--ignored"])
+                .envs([("TZ", zone), ("MINUTES_EAST", minutes)])
+                .stdout(std::process::Stdio::null())
+                .status();
+            assert!(status.unwrap().success(), "{zone}");
+        }
+    }
+
+    #[test]
+    #[ignore = "run by the test above, in several time zones"]
+    fn in_a_time_zone() {
+        let minutes_east: i64 = std::env::var("MINUTES_EAST").unwrap().parse().unwrap();
+        for step in 0..100 {
+            let now = 1_700_000_000_000 + step * HOUR_MS;
+            for day in last_days(now) {
+                assert_eq!((day.from_ms + minutes_east * 60_000) % (24 * HOUR_MS), 0);
+            }
+            let local_ms = now + minutes_east * 60_000;
+            let utc = consentry_consent::rfc3339::format(local_ms);
+            assert_eq!(last_days(now)[DAYS - 1].to_string(), utc[..10]);
+        }
+    }
 }

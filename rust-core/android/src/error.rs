@@ -78,7 +78,7 @@ impl EngineError {
 
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
-        // In words of the app's: the store's own advise about the command line.
+        // In the app's words: the store's own give advice about the command line.
         match error {
             StoreError::Folder { error, .. } => Self::new(
                 code_of(&error),
@@ -155,5 +155,44 @@ impl From<StartError> for EngineError {
             | StartError::Control { .. }
             | StartError::System { .. }) => Self::new(Code::Internal, error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn every_trouble_with_the_store_has_its_code_and_no_advice_about_a_command_line() {
+        let path = || PathBuf::from("/data/state");
+        let folder = |kind: io::ErrorKind| StoreError::Folder { path: path(), error: kind.into() };
+        let io = |error: &str| StoreError::Io { path: path(), error: error.to_owned() };
+        let cases = [
+            (folder(io::ErrorKind::PermissionDenied), "store_unwritable"),
+            (folder(io::ErrorKind::ReadOnlyFilesystem), "store_unwritable"),
+            (folder(io::ErrorKind::StorageFull), "disk_full"),
+            (StoreError::Locked { path: path(), holder: Some(7) }, "locked"),
+            (StoreError::Corrupt { path: path(), detail: "it ends too early".to_owned() }, "store_corrupt"),
+            (StoreError::Newer { path: path(), found: 2, known: 1 }, "store_newer"),
+            (StoreError::Full { path: path() }, "disk_full"),
+            (io("no permission"), "store_unwritable"),
+            (StoreError::NoRandomness, "internal"),
+        ];
+        for (error, code) in cases {
+            let error = EngineError::from(error);
+            assert_eq!(error.code.as_str(), code);
+            assert!(!error.message.contains("--state"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_failed_says_whether_it_holds() {
+        let full = || StoreError::Full { path: PathBuf::from("/data/state") };
+        let not = EngineError::from(DecisionError::NotStored(full()));
+        let not_yet = EngineError::from(DecisionError::NotYetStored(full()));
+        assert_eq!((not.code, not_yet.code), (Code::DiskFull, Code::DiskFull));
+        assert!(not.message.ends_with("Nothing was changed"), "{not}");
+        assert!(not_yet.message.contains("held back from now on"), "{not_yet}");
     }
 }

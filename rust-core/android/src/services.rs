@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Where the services that the owner wants no questions about are remembered: one preference each.
 pub(crate) const MUTED: &str = "muted/";
 
+/// How far two clocks may differ that were read one after the other, in milliseconds.
+const CLOCKS_DIFFER_MS: i64 = 1_000;
+
 /// A service, as screens show it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ServiceAnswer<'a> {
@@ -109,10 +112,13 @@ impl Decided {
         Allowed { kind, until_ms, apps }
     }
 
-    /// When a grant ends, as the wall clock will show it: the boot clock may come first.
+    /// When a grant ends, as the wall clock will show it. The clock that counts since the start of the phone comes first when
+    /// the other was set back; otherwise the two differ by what a reading takes, which is no reason to show another time.
     fn ends_at(&self, grant: &Grant) -> Option<i64> {
-        let left = grant.remaining(&self.now)?;
-        Some(self.now.wall_ms.saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)))
+        let End::At { wall_ms, .. } = grant.end else { return None };
+        let left = i64::try_from(grant.remaining(&self.now)?.as_millis()).unwrap_or(i64::MAX);
+        let earliest = self.now.wall_ms.saturating_add(left);
+        Some(if wall_ms.saturating_sub(earliest) > CLOCKS_DIFFER_MS { earliest } else { wall_ms })
     }
 
     /// Services that share a host with one, and can connect with it where the bytes cannot tell them apart, though they are

@@ -63,8 +63,9 @@ fn consent_is_given_and_withdrawn() {
     let before = clock::wall_ms();
     lab.ask(&grant(SERVICE, None, Some("15m")));
     let until = state();
-    let minutes = (until["until_ms"].as_i64().unwrap() - before) / 60_000;
-    assert_eq!((&until["kind"], minutes), (&json!("until"), 15));
+    let length = until["until_ms"].as_i64().unwrap() - before;
+    assert_eq!((&until["kind"], length / 60_000), (&json!("until"), 15));
+    assert_eq!(state(), until, "the end stays the same however often it is asked for");
 
     assert_eq!(lab.ask(&revoke(SERVICE, None)), json!({"ok": true}));
     assert_eq!(state(), kind("off"));
