@@ -45,6 +45,9 @@ class AppLabels private constructor(private val context: Context) {
         return known[name]?.icon?.constantState?.newDrawable(context.resources) ?: known[name]?.icon
     }
 
+    /** Whether all names that were asked for are there. */
+    val isIdle: Boolean get() = known.size == asked.size
+
     /** Calls [changed] whenever more names are there. */
     fun observe(changed: () -> Unit): Subscription {
         observers += changed
@@ -62,8 +65,8 @@ class AppLabels private constructor(private val context: Context) {
             val read = read(packageName)
             main.post {
                 known[packageName] = read
-                // One round for many names: those that wait are still being read.
-                if (reader.queue.isEmpty()) observers.toList().forEach { it() }
+                // One round for many names.
+                if (isIdle) observers.toList().forEach { it() }
             }
         }
     }

@@ -1,5 +1,6 @@
 package org.consentry.ui
 
+import android.view.Gravity
 import android.view.View
 import android.widget.ImageView
 import android.widget.LinearLayout
@@ -28,7 +29,7 @@ class AttemptRow(view: View, private val screen: Screen) {
         val meta = view.findViewById<LinearLayout>(R.id.meta)
         (meta.parent as LinearLayout).removeView(meta)
         meta.orientation = LinearLayout.HORIZONTAL
-        meta.gravity = android.view.Gravity.CENTER_VERTICAL
+        meta.gravity = Gravity.CENTER_VERTICAL
         val wrap = LinearLayout.LayoutParams.WRAP_CONTENT
         view.findViewById<LinearLayout>(R.id.texts).addView(meta, LinearLayout.LayoutParams(wrap, wrap))
         (count.layoutParams as LinearLayout.LayoutParams).apply {
@@ -43,7 +44,8 @@ class AttemptRow(view: View, private val screen: Screen) {
      * @param service its service; null when the catalogue does not list it
      */
     fun showInLog(attempt: Attempt, service: Service?, onTap: () -> Unit) {
-        fill(attempt, service, onTap)
+        // The day stands above.
+        fill(attempt, service, screen.times.clock(attempt.lastMs), onTap)
         second.text = appAndEvidence(attempt)
         // One line in the mock; large text may take more, rather than lose its end.
         second.maxLines = if (screen.isTextLarge) 4 else 2
@@ -54,7 +56,7 @@ class AttemptRow(view: View, private val screen: Screen) {
 
     /** Shows an attempt as on Home: what it would have said. */
     fun showOnHome(attempt: Attempt, service: Service?, onTap: () -> Unit) {
-        fill(attempt, service, onTap)
+        fill(attempt, service, screen.times.clockOrDay(attempt.lastMs), onTap)
         second.text = if (screen.words.kinds(attempt).isEmpty()) {
             appAndEvidence(attempt)
         } else {
@@ -69,11 +71,11 @@ class AttemptRow(view: View, private val screen: Screen) {
     private fun appAndEvidence(attempt: Attempt): String =
         screen.getString(R.string.two_parts, screen.labels.name(attempt.app), screen.words.evidence(attempt))
 
-    private fun fill(attempt: Attempt, service: Service?, onTap: () -> Unit) {
+    private fun fill(attempt: Attempt, service: Service?, last: String, onTap: () -> Unit) {
         val title = service?.name ?: attempt.service ?: screen.getString(R.string.no_service)
         icon.setImageResource(service?.let { Purpose.of(it.category).icon } ?: R.drawable.ic_servers)
         name.text = title
-        time.text = screen.times.clockOrDay(attempt.lastMs)
+        time.text = last
         count.isShownHere = attempt.count > 1
         count.text = screen.words.times(attempt.count)
         row.contentDescription = screen.resources.getQuantityString(
@@ -81,7 +83,7 @@ class AttemptRow(view: View, private val screen: Screen) {
             attempt.count.coerceAtMost(Int.MAX_VALUE.toLong()).toInt(),
             title,
             Numbers.of(attempt.count),
-            screen.times.clockOrDay(attempt.lastMs),
+            last,
             screen.labels.name(attempt.app),
             screen.words.evidence(attempt),
         )

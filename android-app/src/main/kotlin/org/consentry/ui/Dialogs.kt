@@ -3,14 +3,16 @@ package org.consentry.ui
 import android.app.AlertDialog
 import android.content.Context
 import android.view.LayoutInflater
+import android.view.View
 import android.widget.RadioGroup
+import android.widget.TextView
 import org.consentry.R
 
 /** The few questions that are asked back. */
 internal object Dialogs {
     /** A question with one answer besides Cancel. */
     fun ask(context: Context, title: CharSequence, text: CharSequence, answer: Int, run: () -> Unit): AlertDialog =
-        AlertDialog.Builder(context).setTitle(title).setMessage(text)
+        AlertDialog.Builder(context).setTitle(title).setView(message(context, text))
             .setNegativeButton(R.string.cancel, null)
             .setPositiveButton(answer) { _, _ -> run() }
             .show()
@@ -63,5 +65,11 @@ internal object Dialogs {
 
     /** Something to read. */
     fun tell(context: Context, title: Int, text: CharSequence): AlertDialog =
-        AlertDialog.Builder(context).setTitle(title).setMessage(text).setPositiveButton(R.string.close, null).show()
+        AlertDialog.Builder(context).setTitle(title).setView(message(context, text))
+            .setPositiveButton(R.string.close, null).show()
+
+    private fun message(context: Context, text: CharSequence): View =
+        LayoutInflater.from(context).inflate(R.layout.dialog_message, null).apply {
+            findViewById<TextView>(R.id.message).text = text
+        }
 }

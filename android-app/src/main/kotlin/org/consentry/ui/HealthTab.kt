@@ -4,6 +4,7 @@ import android.content.Intent
 import android.content.res.ColorStateList
 import android.os.Build
 import android.os.Bundle
+import android.view.Gravity
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup
@@ -55,12 +56,15 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
     /** With large text the button stands below the words. */
     private fun arrange(row: View) {
         if (!screen.isTextLarge) return
+        row.findViewById<LinearLayout>(R.id.row).gravity = Gravity.TOP
+        (row.findViewById<View>(R.id.icon).layoutParams as LinearLayout.LayoutParams).topMargin =
+            (TOP_DP * row.resources.displayMetrics.density).toInt()
         val end = row.findViewById<View>(R.id.end)
         (end.parent as ViewGroup).removeView(end)
         row.findViewById<LinearLayout>(R.id.texts).addView(
             end,
             LinearLayout.LayoutParams(LinearLayout.LayoutParams.WRAP_CONTENT, LinearLayout.LayoutParams.WRAP_CONTENT)
-                .apply { gravity = android.view.Gravity.END },
+                .apply { gravity = Gravity.END },
         )
     }
 
@@ -125,6 +129,7 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
     }
 
     private companion object {
+        const val TOP_DP = 10
         const val SCROLL = "scroll"
         const val LIMITS = "limits"
     }

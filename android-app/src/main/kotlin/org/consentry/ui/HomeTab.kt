@@ -58,8 +58,6 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
         showLatest(state)
     }
 
-    override fun onShown() = readLatest()
-
     override fun onLabels() = showLatest(model.state.value)
 
     override fun scrollToTop() = scroll.smoothScrollTo(0, 0)
@@ -92,7 +90,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
             state.protection !is Protection.On
         heldEmpty.isShownHere = isNothing
         heldRow.isShownHere = !isNothing
-        chart.isShownHere = !isNothing && status != null
+        chart.isShownHere = !isNothing && status != null && status.days.any { it.count > 0 }
         if (status == null) {
             number.setText(R.string.number_unknown)
             heldText.text = null
@@ -130,6 +128,8 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
     }
 
     private fun showLatest(state: EngineState) {
+        // Without the catalogue nobody knows what the services are called.
+        val latestRows = if (state.services.isEmpty()) emptyList() else latestRows
         latestHead.isShownHere = latestRows.isNotEmpty()
         while (latest.childCount > latestRows.size) latest.removeViewAt(latest.childCount - 1)
         while (latest.childCount < latestRows.size) {
@@ -164,6 +164,10 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
         }
         advice.findViewById<Button>(R.id.advice_now).apply {
             setText(card.now)
+            // The one thing to do, when nothing works without it.
+            val isFirst = card is Advice.Permission
+            setBackgroundResource(if (isFirst) R.drawable.button_filled else R.drawable.button_tonal)
+            setTextColor(screen.colour(if (isFirst) R.attr.onPrimary else R.attr.onContainer))
             setOnClickListener { now(card) }
         }
     }

@@ -22,3 +22,8 @@ class ListPlace(private val position: Int, private val offset: Int) {
         fun read(saved: Bundle) = ListPlace(saved.getInt(POSITION), saved.getInt(OFFSET))
     }
 }
+
+/** Shows the first row; an empty list has none. */
+fun ListView.jumpToTop() {
+    if (!adapter.isEmpty) setSelection(0)
+}

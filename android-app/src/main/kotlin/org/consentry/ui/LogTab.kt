@@ -87,7 +87,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
 
     override fun onLabels() = adapter.notifyDataSetChanged()
 
-    override fun scrollToTop() = list.setSelection(0)
+    override fun scrollToTop() = list.jumpToTop()
 
     override val canGoBack: Boolean get() = search.isOpen
 
@@ -96,7 +96,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
     private fun narrow(next: LogFilter) {
         filter = next
         begin()
-        list.setSelection(0)
+        list.jumpToTop()
     }
 
     private fun begin() {

@@ -34,7 +34,10 @@ class MainActivity : Screen() {
         content = findViewById(R.id.content)
         bar = findViewById(R.id.tabs)
         messages = findViewById(R.id.messages)
-        messages.onChange = ::backMayHaveChanged
+        messages.onChange = {
+            backMayHaveChanged()
+            messages.post { tabs[shown]?.onMessage(if (messages.isUp) messages.height else 0) }
+        }
         bar.add(R.string.tab_home, R.drawable.ic_home)
         bar.add(R.string.tab_services, R.drawable.ic_services)
         bar.add(R.string.tab_log, R.drawable.ic_log)
@@ -76,7 +79,6 @@ class MainActivity : Screen() {
         bar.shown = index
         tabs.forEachIndexed { other, view -> view?.view?.isShownHere = other == index }
         tab.show(model.state.value)
-        tab.onShown()
         backMayHaveChanged()
     }
 

@@ -86,7 +86,9 @@ class OnboardingActivity : Screen() {
         findViewById<Button>(R.id.next).setText(if (page < pages.lastIndex) R.string.next else R.string.continue_on)
         val dots = findViewById<LinearLayout>(R.id.dots)
         dots.contentDescription = getString(R.string.page_of, Numbers.of(page + 1), Numbers.of(pages.size))
-        for (index in pages.indices) dots.getChildAt(index).isSelected = index == page
+        for (index in pages.indices) {
+            (dots.getChildAt(index) as ImageView).setImageResource(if (index == page) R.drawable.dot_here else R.drawable.dot)
+        }
         findViewById<ScrollView>(R.id.scroll).scrollTo(0, 0)
         backMayHaveChanged()
     }

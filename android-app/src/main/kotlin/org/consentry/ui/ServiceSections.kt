@@ -9,12 +9,11 @@ enum class ServiceFilter {
     ALL, TRIED, ALLOWED, KEPT_BLOCKED;
 
     /** Whether a service is one of them; what the phone needs counts among all and tried only. */
-    fun takes(service: Service, decisions: Decisions): Boolean = when (this) {
+    fun takes(service: Service): Boolean = when (this) {
         ALL -> true
         TRIED -> service.wasTried
         ALLOWED -> !service.isEssential && service.isAllowed
-        KEPT_BLOCKED -> service.consent == ConsentState.Off &&
-            decisions.about(service.id, service.isEssential).let { it is Decision.KeptBlocked || it is Decision.TurnedOff }
+        KEPT_BLOCKED -> service.consent == ConsentState.Off && (service.keptBlocked || service.isEssential)
     }
 }
 
@@ -64,8 +63,8 @@ data class ServiceSections(
     val folds: Map<String, Boolean> = emptyMap(),
 ) {
     /** The sections that have something to show. */
-    fun of(services: List<Service>, decisions: Decisions): List<ServiceSection> =
-        services.groupBy(::key).map { (key, all) -> section(key, all, decisions) }
+    fun of(services: List<Service>): List<ServiceSection> =
+        services.groupBy(::key).map { (key, all) -> section(key, all) }
             .filter { it.services.isNotEmpty() }
             .sortedWith(compareBy({ place(it) }, { -latest(it) }, { name(it) }))
 
@@ -75,7 +74,7 @@ data class ServiceSections(
         else -> Purpose.of(service.category).name
     }
 
-    private fun section(key: String, all: List<Service>, decisions: Decisions): ServiceSection {
+    private fun section(key: String, all: List<Service>): ServiceSection {
         val wasSeen = all.any { it.wasTried || it.isAllowed }
         val kind = when {
             key == NEEDED -> ServiceSection.Kind.Needed
@@ -90,7 +89,7 @@ data class ServiceSections(
             kind,
             on = all.count { it.isAllowed },
             total = all.size,
-            services = all.filter { filter.takes(it, decisions) && match(it) != Match.NO }.sortedWith(rows),
+            services = all.filter { filter.takes(it) && match(it) != Match.NO }.sortedWith(rows),
             // What was searched for is shown, and stays so whatever was folded before.
             isFolded = if (isNarrowed) false else folds[key] ?: !isWorthASight,
         )

@@ -42,8 +42,7 @@ class ServiceTexts(private val context: Context, private val times: Times) {
         return when {
             service.isEssential && decision is Decision.TurnedOff ->
                 context.getString(R.string.turned_off_by_you, times.day(decision.change.timeMs))
-            decision is Decision.KeptBlocked || decision is Decision.TurnedOff ->
-                context.getString(R.string.kept_blocked_by_you)
+            service.keptBlocked -> context.getString(R.string.kept_blocked_by_you)
             service.attemptsToday > 0 && lastMs != null ->
                 context.resources.plural(R.plurals.attempts_today, service.attemptsToday, times.clock(lastMs))
             lastMs != null -> context.getString(R.string.last_attempt, times.day(lastMs))

@@ -32,7 +32,10 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
     private val adapter: ServicesAdapter = ServicesAdapter(screen, texts, object : ServicesAdapter.Actions {
         override fun open(service: Service) = screen.openService(service.id)
 
-        override fun switch(service: Service, on: Boolean) = actions.switch(service, on)
+        override fun switch(service: Service, on: Boolean) {
+            touched = service.id
+            actions.switch(service, on)
+        }
 
         override fun fold(section: ServiceSection) {
             sections = sections.copy(folds = sections.folds + (section.key to !section.isFolded))
@@ -43,6 +46,10 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
     private var decisions = Decisions.UNKNOWN
     private var state: EngineState? = null
     private var place: ListPlace? = null
+
+    /** The service whose switch was moved last: a message about it must not cover it. */
+    private var touched: String? = null
+    private val ownPadding = list.paddingBottom
 
     init {
         list.adapter = adapter
@@ -78,6 +85,14 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
 
     override fun scrollToTop() = list.smoothScrollToPosition(0)
 
+    override fun onMessage(height: Int) {
+        list.setPadding(list.paddingLeft, list.paddingTop, list.paddingRight, ownPadding + height)
+        val position = touched?.let(adapter::positionOf) ?: return
+        val row = list.getChildAt(position - list.firstVisiblePosition) ?: return
+        val hidden = row.bottom - (list.height - height)
+        if (height > 0 && hidden > 0) list.smoothScrollBy(hidden, SCROLL_MS)
+    }
+
     override val canGoBack: Boolean get() = search.isOpen
 
     override fun goBack() = search.close()
@@ -94,11 +109,11 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
 
     private fun fill(toTop: Boolean) {
         val state = state ?: return
-        val shown = sections.of(state.services, decisions)
+        val shown = sections.of(state.services)
         adapter.fill(shown, decisions, sections, Banner.of(state), state.store is StoreState.Open)
         showChips(state.services)
         showEmpty(state, shown.isEmpty())
-        if (toTop) list.setSelection(0)
+        if (toTop) list.jumpToTop()
         if (shown.isNotEmpty()) {
             place?.restore(list)
             place = null
@@ -109,7 +124,7 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
         val order = screen.getString(if (sections.order == ServiceOrder.MAKER) R.string.by_maker else R.string.by_purpose)
         orderChip.show(order, screen.getString(R.string.chip_order_label, order), isOn = false, hasChoices = true)
         for ((filter, chip) in filterChips) {
-            val count = Numbers.of(services.count { filter.takes(it, decisions) })
+            val count = Numbers.of(services.count { filter.takes(it) })
             val words = screen.getString(
                 when (filter) {
                     ServiceFilter.ALL -> R.string.chip_all
@@ -177,6 +192,7 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
         const val FILTER = "filter"
         const val QUERY = "query"
         const val FOLDED = "folded"
+        const val SCROLL_MS = 150
         const val UNFOLDED = "unfolded"
     }
 }

@@ -3,8 +3,10 @@ package org.consentry.ui
 import android.content.Context
 import android.content.res.ColorStateList
 import android.os.Build
+import android.view.Gravity
 import android.view.View
 import android.widget.ImageView
+import android.widget.LinearLayout
 import android.widget.Switch
 import android.widget.TextView
 import org.consentry.R
@@ -50,7 +52,9 @@ data class StatusContent(
                     canSwitch = false,
                 )
             }
-            return when (val protection = state.protection) {
+            // Before the record is open nobody knows how protection stands.
+            val isOpening = store == StoreState.Opening && state.protection == Protection.Off
+            return when (val protection = if (isOpening) Protection.Starting else state.protection) {
                 is Protection.On -> on(state, protection.sinceMs, context, times)
                 Protection.Starting -> StatusContent(
                     Tone.PLAIN,
@@ -59,7 +63,7 @@ data class StatusContent(
                     context.getString(R.string.status_starting_text),
                     null,
                     null,
-                    isOn = true,
+                    isOn = !isOpening,
                     canSwitch = false,
                 )
                 is Protection.Paused -> StatusContent(
@@ -195,17 +199,17 @@ class StatusCard(private val card: View, isTextLarge: Boolean, private val on: A
 
     /** With large text the switch stands below the words. */
     private fun stack() {
-        val top = card.findViewById<android.widget.LinearLayout>(R.id.status_top)
-        val words = title.parent as android.widget.LinearLayout
+        val top = card.findViewById<LinearLayout>(R.id.status_top)
+        val words = title.parent as LinearLayout
         top.removeView(switch)
         words.addView(
             switch,
-            android.widget.LinearLayout.LayoutParams(
-                android.widget.LinearLayout.LayoutParams.WRAP_CONTENT,
-                android.widget.LinearLayout.LayoutParams.WRAP_CONTENT,
-            ).apply { gravity = android.view.Gravity.END },
+            LinearLayout.LayoutParams(
+                LinearLayout.LayoutParams.WRAP_CONTENT,
+                LinearLayout.LayoutParams.WRAP_CONTENT,
+            ).apply { gravity = Gravity.END },
         )
-        top.gravity = android.view.Gravity.TOP
+        top.gravity = Gravity.TOP
     }
 
     /** Shows it. */

@@ -24,8 +24,8 @@ abstract class Tab(protected val screen: MainActivity, parent: ViewGroup, layout
     /** Shows the state; called at each change while the tab is shown. */
     abstract fun show(state: EngineState)
 
-    /** The tab comes into view. */
-    open fun onShown() = Unit
+    /** A message covers so much of the bottom, in pixels; 0 when it has gone. */
+    open fun onMessage(height: Int) = Unit
 
     /** The names of apps are there. */
     open fun onLabels() = Unit

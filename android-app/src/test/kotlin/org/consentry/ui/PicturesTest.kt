@@ -102,11 +102,11 @@ class PicturesTest : ScreenTest() {
         for (way in listOf(plain, ways[1], ways[2])) {
             inOneWay(way, "services-allowed", Scene.quiet) {
                 openMain(MainActivity.SERVICES).apply {
-                    ScreenRules.shown(decor).first { it is android.widget.Switch && it.contentDescription == "Allow Mi Push" }.let {
-                        // It is allowed for a time; off and on again.
-                        it.performClick()
-                        idle()
-                    }
+                    val list = view<ListView>(R.id.services_list)
+                    // What is allowed comes first: Mi Push follows the head of its maker.
+                    list.setSelection(4)
+                    idle()
+                    ScreenRules.shown(list).first { it.contentDescription == "Allow Mi Push" }.performClick()
                     settle(this)
                 }.decor
             }

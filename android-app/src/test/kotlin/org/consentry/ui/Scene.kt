@@ -45,7 +45,7 @@ object Scene {
         hosts = listOf("api.account.xiaomi.com"), packages = listOf("com.android.mms", "com.xiaomi.xmsf"),
     )
     val ads = service(
-        "xiaomi.ads", "MIUI system ads (MSA)", "Xiaomi", "ads", breaks = "Nothing visible.",
+        "xiaomi.ads", "MIUI system ads (MSA)", "Xiaomi", "ads", breaks = "Nothing visible.", keptBlocked = true,
         today = 38, week = 310, lastMs = ago(minutes = 4), hosts = listOf("api.ad.xiaomi.com"),
     )
     val account = service("xiaomi.account", "Xiaomi account", "Xiaomi", "account", lastMs = ago(days = 3), week = 2)
@@ -75,7 +75,7 @@ object Scene {
     )
     val gps = service(
         "qualcomm.gnss_assist", "GPS assistance (Qualcomm XTRA)", "Qualcomm", "location",
-        standing = Standing.ESSENTIAL, breaks = "First GPS fix may take minutes.",
+        standing = Standing.ESSENTIAL, breaks = "First GPS fix may take minutes.", keptBlocked = true,
     )
     val services = listOf(
         wifi, update, gps, push, messaging, ads, account, httpDns, cloud, analytics, firebase, firebaseStatistics, jpush, tencent,
@@ -166,9 +166,10 @@ object Scene {
         addresses: List<String> = emptyList(),
         packages: List<String> = emptyList(),
         sharesWith: List<String> = emptyList(),
+        keptBlocked: Boolean = false,
     ) = Service(
         id, name, name.take(24), vendor, category, does, breaks, breaks.take(60), standing, hosts, addresses, packages, sharesWith,
-        consent, today, week, lastMs, muted = false,
+        consent, keptBlocked, today, week, lastMs, muted = false,
     )
 
     fun attempt(
