@@ -41,6 +41,8 @@ enum Told {
         /// The body, as far as it is searched for identifiers.
         body: Vec<u8>,
     },
+    /// Where a client asks its SOCKS proxy to lead it.
+    Tunnel(String),
     /// The server that a Mi Push hello names.
     MiPush(Option<String>),
     /// A DNS question, judged when it was asked and again by its answer.
@@ -79,6 +81,10 @@ impl Heard {
 
     pub(super) fn request(&mut self, request: Box<Request>) {
         self.told = Told::Request { request, body: Vec::new() };
+    }
+
+    pub(super) fn tunnel(&mut self, host: String) {
+        self.told = Told::Tunnel(host);
     }
 
     /// Takes bytes of the request's body; returns how many were kept.
@@ -194,6 +200,12 @@ impl Heard {
                 };
                 (flow_verdict(Some(stated)), request.host.clone())
             }
+            Told::Tunnel(host) => {
+                // Asked of a proxy in clear text, as with CONNECT.
+                let stated =
+                    Stated { signal: Signal::HttpHost, host, request: Some(("CONNECT", "")), ech: false };
+                (flow_verdict(Some(stated)), Some(host.clone()))
+            }
             Told::Question(name, verdict) => ((**verdict).clone(), Some(name.clone())),
             Told::Refused(reason, host) => {
                 let verdict = flow_verdict(None);
@@ -243,6 +255,7 @@ impl Heard {
             Told::Request { request, .. } => {
                 request.host.as_ref().is_some_and(|host| host.parse::<IpAddr>().is_err())
             }
+            Told::Tunnel(host) => host.parse::<IpAddr>().is_err(),
             Told::Question(..) => true,
             Told::Nothing | Told::MiPush(_) | Told::Refused(..) | Told::Local(..) => false,
         };

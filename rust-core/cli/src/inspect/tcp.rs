@@ -1,4 +1,4 @@
-//! What a TCP connection says: first bytes, HTTP requests one by one, DNS messages.
+//! What a TCP connection says: first bytes, HTTP requests one by one, where a SOCKS tunnel leads, DNS messages.
 
 use super::flow::{About, Shared};
 use super::questions::Questions;
@@ -9,6 +9,7 @@ use consentry_inspect::capture::{Direction, Interest, Piece};
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
 use consentry_inspect::http1::{self, RequestFramer};
 use consentry_inspect::mi_push;
+use consentry_inspect::socks::{self, RequestReader};
 
 /// Signatures of the catalogue are no longer than this.
 const LONGEST_SIGNATURE: usize = 32;
@@ -23,6 +24,8 @@ enum Stage {
     Signature,
     /// HTTP/1.
     Requests { framer: Box<RequestFramer>, in_body: bool },
+    /// SOCKS, up to the request for a tunnel.
+    Socks(Box<RequestReader>),
     /// Bytes were lost: where the next request begins shows only at the start of a segment.
     Lost,
     /// DNS over TCP (RFC 7766), both directions.
@@ -42,7 +45,7 @@ pub(super) struct Tcp {
     in_start: Vec<u8>,
     /// Bytes held, as counted in [`Shared::held`].
     held: usize,
-    /// Whether what is spoken now is spoken inside a CONNECT or an upgrade.
+    /// Whether what is spoken now is spoken inside a tunnel (CONNECT or SOCKS) or an upgrade.
     inner: bool,
 }
 
@@ -130,6 +133,7 @@ impl Tcp {
             }
             Stage::Signature => self.match_signature(about, shared),
             Stage::Requests { .. } => self.requests(about, bytes, shared),
+            Stage::Socks(_) => self.socks(about, bytes, shared),
             Stage::Lost if begins_like_request(bytes) => {
                 self.stage = Stage::Requests { framer: Box::default(), in_body: false };
                 self.requests(about, bytes, shared);
@@ -177,7 +181,7 @@ impl Tcp {
             }
             Stage::Requests { .. } => self.lost(shared),
             Stage::Dns { out, .. } => *out = MessageReader::new(),
-            Stage::Signature => self.stage = Stage::Over,
+            Stage::Signature | Stage::Socks(_) => self.stage = Stage::Over,
             Stage::Lost | Stage::Over => {}
         }
     }
@@ -189,8 +193,7 @@ impl Tcp {
 
     /// It is known what the client speaks.
     fn decide(&mut self, about: &mut About, facts: Facts, shared: &mut Shared<'_>) {
-        let is_plain = matches!(facts, Facts::Unknown | Facts::Socks);
-        if self.inner && !is_plain {
+        if self.inner && facts != Facts::Unknown {
             about.begin_further("unknown", shared);
         }
         self.stage = Stage::Over;
@@ -216,7 +219,13 @@ impl Tcp {
                 about.heard.protocol = "mi_push";
                 about.heard.mi_push(hello);
             }
-            Facts::Socks => about.heard.protocol = "socks",
+            Facts::Socks => {
+                let backlog = std::mem::take(&mut self.backlog);
+                self.let_go(shared);
+                about.heard.protocol = "socks";
+                self.stage = Stage::Socks(Box::default());
+                return self.socks(about, &backlog, shared);
+            }
             Facts::Unknown => {}
         }
         self.let_go(shared);
@@ -267,12 +276,7 @@ impl Tcp {
                     }
                     bytes = &bytes[covered..];
                 }
-                Ok((_, http1::Piece::Opaque)) => {
-                    self.inner = true;
-                    self.stage = Stage::First(Box::default());
-                    self.backlog.clear();
-                    return self.client_said(about, bytes, shared);
-                }
+                Ok((_, http1::Piece::Opaque)) => return self.begin_inside(about, bytes, shared),
                 Err(_) => {
                     if about.heard.has_told() {
                         about.begin_further("http", shared);
@@ -284,6 +288,36 @@ impl Tcp {
                     return self.let_go(shared);
                 }
             }
+        }
+    }
+
+    /// Reads up to the request of a SOCKS client, which names where its tunnel leads.
+    fn socks(&mut self, about: &mut About, mut bytes: &[u8], shared: &mut Shared<'_>) {
+        while !bytes.is_empty() {
+            let Stage::Socks(reader) = &mut self.stage else { return };
+            match reader.next(bytes) {
+                Ok((covered, socks::Piece::NeedMore | socks::Piece::Greeting)) => bytes = &bytes[covered..],
+                Ok((covered, socks::Piece::Request(target))) => {
+                    about.heard.tunnel(target.host);
+                    return self.begin_inside(about, &bytes[covered..], shared);
+                }
+                Err(_) => {
+                    about.heard.refused(
+                        "it begins as SOCKS and then breaks its rules: nobody can tell whom it is for",
+                    );
+                    self.stage = Stage::Over;
+                }
+            }
+        }
+    }
+
+    /// What follows is said inside a tunnel or an upgrade, and begins like a stream of its own.
+    fn begin_inside(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
+        self.inner = true;
+        self.stage = Stage::First(Box::default());
+        self.backlog.clear();
+        if !bytes.is_empty() {
+            self.client_said(about, bytes, shared);
         }
     }
 

@@ -346,6 +346,46 @@ fn what_is_said_inside_a_tunnel_through_a_proxy_is_judged_too() {
 }
 
 #[test]
+fn a_socks_client_is_judged_by_where_its_tunnel_leads_and_by_what_it_says_inside() {
+    let by_name =
+        |name: &str| [&[5, 1, 0, 3, name.len() as u8], name.as_bytes(), &443_u16.to_be_bytes()].concat();
+    let mut capture = Capture::new();
+    // Version 5 with a password, in small segments.
+    let mut connection = capture.connect("192.0.2.88:1080");
+    capture.say(&mut connection, &[5, 2, 0, 2]);
+    capture.answer(&mut connection, &[5, 2]);
+    capture.say(&mut connection, &[&[1, 2][..], b"me", &[3], b"pwd"].concat());
+    capture.answer(&mut connection, &[1, 0]);
+    for part in by_name("Metok.SYS.miui.com").chunks(4) {
+        capture.say(&mut connection, part);
+    }
+    // An innocent name outside, another inside.
+    let mut connection = capture.connect("192.0.2.88:1080");
+    capture.say(&mut connection, &[5, 1, 0]);
+    capture.say(&mut connection, &by_name("www.example.org"));
+    capture.say(&mut connection, &client_hello("api.ad.xiaomi.com"));
+    // Version 4A, all at once.
+    let request = [&[4, 1, 1, 0xbb, 0, 0, 0, 1, 0][..], b"metok.sys.miui.com", &[0]].concat();
+    capture.stream("192.0.2.88:1080", &request);
+    // Nobody can tell what follows on an unknown method.
+    capture.stream("192.0.2.88:1080", &[5, 1, 1]);
+
+    let records = records(&capture);
+    assert_eq!(all(&records, "flow"), [1, 2, 2, 3, 4]);
+    assert_eq!(all(&records, "protocol"), ["socks", "socks", "tls", "socks", "socks"]);
+    assert_eq!(all(&records, "verdict"), ["deny", "allow", "deny", "deny", "deny"]);
+    let location = json!("metok.sys.miui.com");
+    let hosts =
+        [location.clone(), json!("www.example.org"), json!("api.ad.xiaomi.com"), location, Value::Null];
+    assert_eq!(all(&records, "host"), hosts);
+    assert_eq!(
+        (&records[0]["service"], &records[0]["signal"]),
+        (&json!("xiaomi.location"), &json!("http_host"))
+    );
+    assert!(reason(&records[4]).contains("SOCKS"), "{}", records[4]);
+}
+
+#[test]
 fn requests_that_can_be_read_in_two_ways_are_denied() {
     let mut capture = Capture::new();
     capture.stream("192.0.2.80:80", b"GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n");
