@@ -46,7 +46,13 @@ internal class Host(private val main: Handler, private val happened: (EngineEven
 
     override fun owner(flow: Long, transport: Int, app: String, remote: String) {
         owners.execute {
-            val answer = tunnel?.ownerOf(transport, app, remote) ?: FlowOwner.Unknown
+            val answer = try {
+                tunnel?.ownerOf(transport, app, remote) ?: FlowOwner.Unknown
+            } catch (error: RuntimeException) {
+                // Android's side of the question has gone: no reason for the tunnel to go too.
+                Log.w("consentry", "the owner of a flow could not be asked for", error)
+                FlowOwner.Unknown
+            }
             try {
                 NativeEngine.owner(handle, flow, json(answer).toString())
             } catch (_: EngineException) {

@@ -33,34 +33,31 @@ class TunnelRefused(cause: Throwable) : Exception(cause.message, cause)
 
 /** Tunnels of Android's. */
 class SystemTunnels(private val service: VpnService) : TunnelFactory {
-    override fun establish(plan: TunnelPlan): Tunnel? {
+    override fun establish(plan: TunnelPlan): Tunnel? = try {
+        builder(plan).establish()?.let(::SystemTunnel)
+    } catch (error: RuntimeException) {
+        // IllegalStateException and SecurityException by the book, and what makers' own versions throw. To die of it would
+        // take an earlier tunnel down.
+        throw TunnelRefused(error)
+    } catch (error: PackageManager.NameNotFoundException) {
+        throw TunnelRefused(error)
+    }
+
+    private fun builder(plan: TunnelPlan): VpnService.Builder {
         val builder = service.Builder()
             .setSession(plan.session)
             .setMtu(plan.mtu)
             // The engine waits in epoll and must never be stuck in a read.
             .setBlocking(false)
+            // Nobody else is excluded, so that "Block connections without VPN" can be used.
+            .addDisallowedApplication(service.packageName)
         plan.addresses.forEach { builder.addAddress(it, it.address.size * Byte.SIZE_BITS) }
         // A family that has an address but no route, or a route but no address, would go round the tunnel.
         plan.addresses.forEach { builder.addRoute(everything(it), 0) }
         plan.dns.forEach { builder.addDnsServer(it) }
-        try {
-            // Nobody else is excluded, so that "Block connections without VPN" can be used.
-            builder.addDisallowedApplication(service.packageName)
-        } catch (impossible: PackageManager.NameNotFoundException) {
-            throw TunnelRefused(impossible)
-        }
         // Else every network counts as metered inside a VPN (API 29): a VPN shall look like what is under it.
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) builder.setMetered(false)
-        val descriptor = try {
-            builder.establish()
-        } catch (error: IllegalStateException) {
-            throw TunnelRefused(error)
-        } catch (error: IllegalArgumentException) {
-            throw TunnelRefused(error)
-        } catch (error: SecurityException) {
-            throw TunnelRefused(error)
-        }
-        return descriptor?.let(::SystemTunnel)
+        return builder
     }
 
     /** `0.0.0.0` or `::`, as the address's family has it. */
