@@ -211,7 +211,7 @@ pub fn export(
     let receipts = Receipts {
         format: FORMAT.to_owned(),
         version: VERSION,
-        exported: now_ms,
+        exported: rfc3339::nearest(now_ms),
         key,
         fingerprint: key.fingerprint(),
         records,
@@ -286,7 +286,8 @@ fn events(changes: &[Change]) -> BTreeMap<&str, Vec<Event>> {
         let Some(service) = change.service() else { continue };
         events.entry(service).or_default().push(Event {
             sequence,
-            event_time: change.time_ms(),
+            // As it will be read again: a clock can be set to any time, also to one that cannot be written.
+            event_time: rfc3339::nearest(change.time_ms()),
             event_state,
             scope: change.scope(),
             via: change.via,

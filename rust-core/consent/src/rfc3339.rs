@@ -11,9 +11,14 @@ const CYCLE_DAYS: i64 = 146_097;
 /// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: RFC 3339 has four digits for the year.
 const RANGE_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
-/// Milliseconds since 1970-01-01T00:00:00Z as text. Times outside the years 0 to 9999 are shown as the nearest inside.
+/// The nearest time that has a text: one of the years 0 to 9999.
+pub fn nearest(time_ms: i64) -> i64 {
+    time_ms.clamp(*RANGE_MS.start(), *RANGE_MS.end())
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z as text. Times outside the years 0 to 9999 are shown as the [`nearest`] inside.
 pub fn format(time_ms: i64) -> String {
-    let time_ms = time_ms.clamp(*RANGE_MS.start(), *RANGE_MS.end());
+    let time_ms = nearest(time_ms);
     let (year, month, day) = date(time_ms.div_euclid(DAY_MS));
     let ms = time_ms.rem_euclid(DAY_MS);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);

@@ -4,7 +4,7 @@ mod phone;
 
 use consentry_consent::ledger::{Broken, Digest, Entry, Fingerprint, Head, Ledger, SigningKey, verify};
 use consentry_consent::receipt::{self, ReceiptError, State};
-use consentry_consent::{Change, Consents, MemoryStore, OpenError, Scope, StoredConsents, Term, Via};
+use consentry_consent::{Change, Clock, Consents, MemoryStore, OpenError, Scope, StoredConsents, Term, Via};
 use phone::*;
 use proptest::prelude::*;
 
@@ -139,6 +139,21 @@ fn receipts_of_an_empty_ledger_verify() {
     let (ledger, entries, _) = ledger_of(0);
     let text = receipt::export(&ledger, entries, catalogue(), 0).unwrap();
     assert!(receipt::verify(&text, None).unwrap().changes.is_empty());
+}
+
+#[test]
+fn receipts_verify_whatever_the_clock_was_set_to() {
+    for wall_ms in [i64::MIN, i64::MAX] {
+        let mut ledger = Ledger::new(SigningKey::generate().unwrap().0);
+        let clock = Clock { wall_ms, ..later(0) };
+        let change = Consents::new()
+            .grant(catalogue(), "xiaomi.push", Scope::AllApps, Term::UntilRestart, Via::Screen, &clock)
+            .unwrap();
+        let (entry, head) = ledger.entry(&change);
+        ledger.advance(&head);
+        let text = receipt::export(&ledger, vec![entry], catalogue(), wall_ms).unwrap();
+        assert_eq!(receipt::verify(&text, None).unwrap().changes, [change]);
+    }
 }
 
 #[test]
