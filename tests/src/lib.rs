@@ -11,4 +11,5 @@
 
 pub mod demo;
 pub mod lab;
+pub mod parsers;
 pub mod scenario;
