@@ -69,7 +69,7 @@ sealed class Advice(
             return holding(state, facts).find { it.fact !in putOff }
         }
 
-        /** What was put off and does not hold any more: it is forgotten, so that the advice returns with its fact. */
+        /** Of what was put off, what does not hold any more: to be forgotten, so that the advice returns with its fact. */
         fun over(state: EngineState, facts: PhoneFacts, putOff: Set<String>): Set<String> =
             putOff - holding(state, facts).map { it.fact }.toSet()
 

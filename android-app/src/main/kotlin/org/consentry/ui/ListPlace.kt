@@ -5,7 +5,8 @@ import android.widget.ListView
 
 /** Where in a list the owner was. */
 class ListPlace(private val position: Int, private val offset: Int) {
-    fun restore(list: ListView) = list.setSelectionFromTop(position, offset)
+    /** Goes back there. */
+    fun restore(list: ListView) = (list.adapter as ListRows).jump(list, position, offset)
 
     fun save(out: Bundle) {
         out.putInt(POSITION, position)
@@ -21,9 +22,4 @@ class ListPlace(private val position: Int, private val offset: Int) {
 
         fun read(saved: Bundle) = ListPlace(saved.getInt(POSITION), saved.getInt(OFFSET))
     }
-}
-
-/** Shows the first row; an empty list has none. */
-fun ListView.jumpToTop() {
-    if (!adapter.isEmpty) setSelection(0)
 }

@@ -4,7 +4,6 @@ import android.os.Build
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup
-import android.widget.BaseAdapter
 import android.widget.ImageView
 import android.widget.TextView
 import org.consentry.R
@@ -16,7 +15,7 @@ class LogAdapter(
     private val screen: MainActivity,
     private val model: ConsentryModel,
     private val more: () -> Unit,
-) : BaseAdapter() {
+) : ListRows() {
     private val inflater = LayoutInflater.from(screen)
     private val gap = (GAP_DP * screen.resources.displayMetrics.density).toInt()
     private var items: List<LogItem> = emptyList()
@@ -44,11 +43,6 @@ class LogAdapter(
         is LogItem.Marker -> 2
         is LogItem.Foot -> 3
     }
-
-    // A line has a target of its own; the list's items as such cannot be clicked.
-    override fun areAllItemsEnabled(): Boolean = false
-
-    override fun isEnabled(position: Int): Boolean = false
 
     override fun getView(position: Int, old: View?, parent: ViewGroup): View {
         if (position >= items.size - AHEAD && (items.last() as? LogItem.Foot)?.hasMore == true) parent.post(more)

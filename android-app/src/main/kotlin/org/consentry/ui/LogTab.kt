@@ -87,7 +87,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
 
     override fun onLabels() = adapter.notifyDataSetChanged()
 
-    override fun scrollToTop() = list.jumpToTop()
+    override fun scrollToTop() = adapter.jump(list, 0)
 
     override val canGoBack: Boolean get() = search.isOpen
 
@@ -96,7 +96,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
     private fun narrow(next: LogFilter) {
         filter = next
         begin()
-        list.jumpToTop()
+        adapter.jump(list, 0)
     }
 
     private fun begin() {

@@ -4,7 +4,6 @@ import android.os.Build
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup
-import android.widget.BaseAdapter
 import android.widget.Button
 import android.widget.ImageView
 import android.widget.Switch
@@ -17,7 +16,7 @@ class ServicesAdapter(
     private val screen: MainActivity,
     private val texts: ServiceTexts,
     private val on: Actions,
-) : BaseAdapter() {
+) : ListRows() {
     /** What the owner can do with a row. */
     interface Actions {
         fun open(service: Service)
@@ -88,11 +87,6 @@ class ServicesAdapter(
         is Item.Head -> 1
         is Item.Row -> 2
     }
-
-    // A row has targets of its own; the list's items as such cannot be clicked.
-    override fun areAllItemsEnabled(): Boolean = false
-
-    override fun isEnabled(position: Int): Boolean = false
 
     override fun getView(position: Int, old: View?, parent: ViewGroup): View = when (val item = items[position]) {
         is Item.Note -> (old ?: inflater.inflate(R.layout.row_note, parent, false)).also { note(it, item.banner) }

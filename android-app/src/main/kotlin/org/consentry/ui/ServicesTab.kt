@@ -113,7 +113,7 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
         adapter.fill(shown, decisions, sections, Banner.of(state), state.store is StoreState.Open)
         showChips(state.services)
         showEmpty(state, shown.isEmpty())
-        if (toTop) list.jumpToTop()
+        if (toTop) adapter.jump(list, 0)
         if (shown.isNotEmpty()) {
             place?.restore(list)
             place = null

@@ -95,8 +95,7 @@ class PicturesTest : ScreenTest() {
         inOneWay(plain, "services-unreadable", EngineState(store = StoreState.Unreadable(failure)), tab(MainActivity.SERVICES))
         inOneWay(plain, "services-further-down", Scene.quiet) {
             openMain(MainActivity.SERVICES).apply {
-                view<ListView>(R.id.services_list).setSelection(6)
-                idle()
+                scroll(view(R.id.services_list), 6)
             }.decor
         }
         for (way in listOf(plain, ways[1], ways[2])) {
@@ -104,8 +103,7 @@ class PicturesTest : ScreenTest() {
                 openMain(MainActivity.SERVICES).apply {
                     val list = view<ListView>(R.id.services_list)
                     // What is allowed comes first: Mi Push follows the head of its maker.
-                    list.setSelection(4)
-                    idle()
+                    scroll(list, 4)
                     ScreenRules.shown(list).first { it.contentDescription == "Allow Mi Push" }.performClick()
                     settle(this)
                 }.decor
@@ -136,8 +134,7 @@ class PicturesTest : ScreenTest() {
     fun logInItsStates() {
         inOneWay(plain, "log-further-down", Scene.quiet) {
             openMain(MainActivity.LOG).apply {
-                view<ListView>(R.id.log_list).setSelection(9)
-                idle()
+                scroll(view(R.id.log_list), 9)
             }.decor
         }
         model.attempts = emptyList()

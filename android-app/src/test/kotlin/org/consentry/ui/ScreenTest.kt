@@ -9,6 +9,7 @@ import android.graphics.Canvas
 import android.os.Bundle
 import android.os.Looper
 import android.view.View
+import android.widget.ListView
 import java.io.File
 import java.util.Locale
 import java.util.TimeZone
@@ -106,6 +107,18 @@ abstract class ScreenTest {
         if (activity is MainActivity) await("facts") { activity.facts != null }
         val labels = AppLabels.of(app)
         await("labels") { labels.isIdle }
+        idle()
+    }
+
+    /** Scrolls a list to a row, and lays it out: Android 7 waits for a frame that a test does not draw. */
+    protected fun scroll(list: ListView, position: Int) {
+        (list.adapter as ListRows).jump(list, position)
+        idle()
+        if (list.isLayoutRequested) {
+            val exactly = { size: Int -> View.MeasureSpec.makeMeasureSpec(size, View.MeasureSpec.EXACTLY) }
+            list.measure(exactly(list.width), exactly(list.height))
+            list.layout(list.left, list.top, list.right, list.bottom)
+        }
         idle()
     }
 

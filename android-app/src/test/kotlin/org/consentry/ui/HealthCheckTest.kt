@@ -1,0 +1,75 @@
+package org.consentry.ui
+
+import org.consentry.R
+import org.consentry.engine.AlwaysOn
+import org.consentry.engine.EngineState
+import org.consentry.engine.Protection
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class HealthCheckTest {
+    private val redmi = Phone("Xiaomi", "Redmi")
+    private val pixel = Phone("Google", "google")
+    private val fine = PhoneFacts(isBatteryFree = true, areNotificationsOn = true)
+    private val bad = PhoneFacts(isBatteryFree = false, areNotificationsOn = false)
+
+    private fun standing(name: Int, state: EngineState, facts: PhoneFacts? = fine, sdk: Int = 35) =
+        HealthCheck.of(state, facts, pixel, sdk).find { it.name == name }?.standing
+
+    @Test
+    fun whatCannotBeReadIsNeverFine() {
+        val off = Scene.quiet.copy(protection = Protection.Off, alwaysOn = null)
+        for (check in HealthCheck.of(off, null, redmi, 35)) {
+            assertEquals(check.toString(), HealthCheck.Standing.UNKNOWN, check.standing)
+        }
+    }
+
+    @Test
+    fun eachFactShows() {
+        val good = Scene.quiet.copy(alwaysOn = AlwaysOn(on = true, lockdown = true))
+        assertTrue(HealthCheck.of(good, fine, pixel, 35).all { it.standing == HealthCheck.Standing.OK })
+        val worst = good.copy(
+            protection = Protection.NeedsPermission,
+            alwaysOn = AlwaysOn(on = false, lockdown = false),
+            strictPrivateDns = "dns.example.org",
+        )
+        assertTrue(HealthCheck.of(worst, bad, pixel, 35).all { it.standing == HealthCheck.Standing.NEEDS_YOU && it.opens != null })
+    }
+
+    @Test
+    fun whatNeedsTheOwnerComesFirst() {
+        val standings = HealthCheck.of(Scene.quiet, bad, redmi, 35).map { it.standing }
+        assertEquals(standings.sortedBy { listOf(HealthCheck.Standing.NEEDS_YOU, HealthCheck.Standing.UNKNOWN, HealthCheck.Standing.OK).indexOf(it) }, standings)
+    }
+
+    @Test
+    fun thereIsNoPrivateDnsBeforeAndroid9() {
+        assertNull(standing(R.string.check_private_dns, Scene.quiet, sdk = 27))
+        assertEquals(HealthCheck.Standing.OK, standing(R.string.check_private_dns, Scene.quiet, sdk = 28))
+    }
+
+    @Test
+    fun secondSpacesAreToldOfOnXiaomisPhonesOnly() {
+        assertTrue(HealthCheck.of(Scene.quiet, fine, redmi, 35).any { it.name == R.string.check_second_space })
+        assertFalse(HealthCheck.of(Scene.quiet, fine, pixel, 35).any { it.name == R.string.check_second_space })
+    }
+
+    @Test
+    fun oneAdviceAtATimeAndTheMostImportantFirst() {
+        val state = Scene.quiet.copy(strictPrivateDns = "dns.example.org")
+        assertEquals(Advice.PrivateDns("dns.example.org"), Advice.of(state, bad, emptySet()))
+        assertEquals(Advice.Battery, Advice.of(state, bad, setOf("private_dns:dns.example.org")))
+        assertEquals(Advice.Notifications, Advice.of(state, bad, setOf("private_dns:dns.example.org", "battery")))
+        assertNull(Advice.of(Scene.quiet, fine, emptySet()))
+        assertEquals(Advice.Permission(wasAsked = true), Advice.of(state.copy(protection = Protection.NeedsPermission), bad, emptySet()))
+    }
+
+    @Test
+    fun whatWasPutOffIsForgottenWhenItDoesNotHoldAnyMore() {
+        assertEquals(setOf("private_dns:x"), Advice.over(Scene.quiet, bad, setOf("battery", "private_dns:x")))
+        assertEquals(setOf("battery"), Advice.over(Scene.quiet, fine, setOf("battery")))
+    }
+}
