@@ -12,6 +12,9 @@ pub use name::{Name, NameError};
 pub use parse::{MAX_QUESTIONS, MAX_RECORDS, first_name, looks_like_query, parse};
 pub use write::{query, reply};
 
+/// Bytes of the header (RFC 1035 §4.1.1), after which the first question's name starts.
+const HEADER: usize = 12;
+
 /// Record type of an IPv4 address (RFC 1035 §3.4.1).
 pub const A: u16 = 1;
 /// Record type of an alias (RFC 1035 §3.3.1).
@@ -135,8 +138,8 @@ pub enum DnsError {
     /// The message ends before what its counts and lengths promise.
     #[error("the DNS message ends before what its counts and lengths promise")]
     Truncated,
-    /// A compression pointer does not lead backwards, or too many follow each other.
-    #[error("a compression pointer in the DNS message does not lead backwards")]
+    /// A compression pointer does not lead backwards to a name, or too many follow each other.
+    #[error("a compression pointer in the DNS message does not lead backwards to a name")]
     BadPointer,
     /// A label type that was never put to use (RFC 1035 §4.1.4, RFC 6891 §5).
     #[error("a name in the DNS message has a label of an unknown type")]

@@ -1,6 +1,6 @@
 //! Domain names, between their text and their wire form.
 
-use super::DnsError;
+use super::{DnsError, HEADER};
 use std::{fmt, str::FromStr};
 
 /// Longest label, in bytes (RFC 1035 §2.3.4).
@@ -77,8 +77,9 @@ impl Name {
                     let low = *message.get(position + 1).ok_or(DnsError::Truncated)?;
                     let target = usize::from(u16::from_be_bytes([length & 0x3F, low]));
                     pointers += 1;
-                    // A pointer refers to an earlier place; insisting on it also rules out loops.
-                    if target >= part_start || pointers > MAX_POINTERS {
+                    // A pointer refers to an earlier place; insisting on it also rules out loops. A name that stood in the
+                    // header would change with the id that a forwarder gives the message.
+                    if target >= part_start || target < HEADER || pointers > MAX_POINTERS {
                         return Err(DnsError::BadPointer);
                     }
                     after.get_or_insert(position + 2);

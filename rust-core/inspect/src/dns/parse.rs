@@ -1,6 +1,8 @@
 //! Reading messages.
 
-use super::{A, AAAA, CNAME, Data, DnsError, HTTPS, IN, Message, Name, OPT, PTR, Question, Record, SVCB};
+use super::{
+    A, AAAA, CNAME, Data, DnsError, HEADER, HTTPS, IN, Message, Name, OPT, PTR, Question, Record, SVCB,
+};
 use crate::cursor::Cursor;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,8 +11,6 @@ pub const MAX_QUESTIONS: usize = 64;
 /// Most records that are read in one message, in all sections together.
 pub const MAX_RECORDS: usize = 512;
 
-/// Bytes of the header (RFC 1035 §4.1.1).
-const HEADER: usize = 12;
 /// Service parameter keys (RFC 9460 §14.3.2).
 const SVC_IPV4HINT: u16 = 4;
 const SVC_ECH: u16 = 5;

@@ -102,6 +102,9 @@ fn broken_messages_are_refused_by_cause() {
     assert_eq!(cut(b"\x03abc\x00\x00\x01\x00"), Err(DnsError::Truncated));
     assert_eq!(cut(b"\xC0\x0C\x00\x01\x00\x01"), Err(DnsError::BadPointer), "a pointer to itself");
     assert_eq!(cut(b"\x01a\xC0\x0C\x00\x01\x00\x01"), Err(DnsError::BadPointer), "a loop");
+    // The header's flags and counts read as a name, too, and so does an id: another id, another name.
+    let id_as_label = parse(&message([0x0161, 0, 1, 0, 0, 0], &[b"\xC0\x00\x00\x01\x00\x01"]));
+    assert_eq!(id_as_label, Err(DnsError::BadPointer), "into the header");
     assert_eq!(cut(b"\x41a\x00\x00\x01\x00\x01"), Err(DnsError::BadLabel));
     assert_eq!(
         cut(&b"\x3F".iter().chain(&[b'a'; 63]).copied().collect::<Vec<_>>().repeat(4)),

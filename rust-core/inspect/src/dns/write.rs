@@ -1,12 +1,10 @@
 //! Writing replies and queries.
 
-use super::{Data, IN, Message, Name, OPT, Record};
+use super::{Data, HEADER, IN, Message, Name, OPT, Record};
 use std::net::IpAddr;
 
 /// The UDP payload size we offer: fits every path without fragments (RFC 9715 §3, DNS flag day 2020).
 const UDP_SIZE: u16 = 1232;
-/// Bytes of the header, after which the first question's name starts.
-const HEADER: usize = 12;
 
 /// Most address hints written in one service binding: far more than any client tries.
 const MAX_HINTS: usize = 256;

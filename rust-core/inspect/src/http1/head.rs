@@ -148,7 +148,8 @@ impl Authority {
             let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
             let host = host.strip_suffix('.').unwrap_or(host);
             let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-            if host.is_empty() || host.len() > 253 || !host.bytes().all(allowed) {
+            let any_empty = host.split('.').any(str::is_empty);
+            if any_empty || host.len() > 253 || !host.bytes().all(allowed) {
                 return Err(FramingError::BadHost);
             }
             (host.to_ascii_lowercase(), port)

@@ -117,6 +117,9 @@ fn requests_that_name_two_hosts_are_refused() {
         "[::1]x",
         "a%2eexample",
         ".",
+        "a.example..",
+        "a..example",
+        ".a.example",
     ] {
         let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(failure(&head), Some(FramingError::BadHost), "{host}");

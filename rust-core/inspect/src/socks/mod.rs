@@ -44,7 +44,7 @@ pub enum SocksError {
     /// A command other than CONNECT.
     #[error("the SOCKS client asks for something other than a tunnel")]
     Command,
-    /// A host that is no name in printable ASCII.
+    /// A host that is no name in printable ASCII, or one with an empty label.
     #[error("the host in the SOCKS request is not a name in printable ASCII")]
     BadHost,
 }
@@ -89,6 +89,9 @@ impl RequestReader {
     /// When the client cannot be followed; every later call gives the same error.
     #[allow(clippy::should_implement_trait, reason = "it takes bytes, so it is no iterator")]
     pub fn next(&mut self, bytes: &[u8]) -> Result<(usize, Piece), SocksError> {
+        if let State::Failed(error) = self.state {
+            return Err(error);
+        }
         for (at, byte) in bytes.iter().enumerate() {
             self.message.push(*byte);
             match self.read() {
@@ -99,7 +102,7 @@ impl RequestReader {
                     return Ok((at + 1, piece));
                 }
                 Err(error) => {
-                    self.state = State::Failed(error);
+                    *self = Self { state: State::Failed(error), ..Self::default() };
                     return Err(error);
                 }
             }
@@ -191,7 +194,8 @@ fn request(message: &[u8]) -> Result<Option<Message>, SocksError> {
 
 fn host(name: &[u8]) -> Result<String, SocksError> {
     let name = name.strip_suffix(b".").unwrap_or(name);
-    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+    let any_empty = name.split(|byte| *byte == b'.').any(<[u8]>::is_empty);
+    if any_empty || !name.iter().all(u8::is_ascii_graphic) {
         return Err(SocksError::BadHost);
     }
     Ok(name.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect())

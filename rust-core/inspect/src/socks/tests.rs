@@ -46,7 +46,7 @@ fn every_form_of_request_is_read() {
 
 #[test]
 fn what_cannot_be_followed_is_refused() {
-    let cases: [(&[u8], SocksError); 8] = [
+    let cases: [(&[u8], SocksError); 9] = [
         (b"\x05\x01\x00\x05\x03\x00\x01", SocksError::Command),
         (b"\x04\x02\x00\x50", SocksError::Command),
         (b"\x05\x01\x01", SocksError::Malformed),
@@ -54,6 +54,7 @@ fn what_cannot_be_followed_is_refused() {
         (b"\x05\x01\x00\x16\x03\x01", SocksError::Malformed),
         (b"\x05\x01\x00\x05\x01\x00\x03\x03a b\x00\x50", SocksError::BadHost),
         (b"\x05\x01\x00\x05\x01\x00\x03\x00\x00\x50", SocksError::BadHost),
+        (b"\x05\x01\x00\x05\x01\x00\x03\x03a..\x00\x50", SocksError::BadHost),
         (b"\x05\x01\x00\x05\x01\x00\x09", SocksError::Malformed),
     ];
     for (bytes, expected) in cases {
@@ -61,6 +62,14 @@ fn what_cannot_be_followed_is_refused() {
     }
     let endless = [&b"\x04\x01\x00\x50\x01\x02\x03\x04"[..], &[b'a'; 300]].concat();
     assert_eq!(read(&endless, 7).2, Some(SocksError::Malformed));
+}
+
+#[test]
+fn an_error_stays() {
+    let mut reader = RequestReader::new();
+    for bytes in [&b"\x05\x01\x01"[..], b"", b"\x05\x01\x00"] {
+        assert_eq!(reader.next(bytes), Err(SocksError::Malformed), "{bytes:x?}");
+    }
 }
 
 proptest! {

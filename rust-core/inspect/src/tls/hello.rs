@@ -35,7 +35,7 @@ pub enum TlsError {
     /// An extension stands there twice (forbidden by RFC 8446 §4.2).
     #[error("the ClientHello has the same extension twice")]
     RepeatedExtension,
-    /// The server name extension does not hold exactly one host name of printable ASCII.
+    /// The server name extension does not hold exactly one host name of printable ASCII without empty labels.
     #[error("the ClientHello's server name is not one host name in printable ASCII")]
     BadServerName,
 }
@@ -88,7 +88,9 @@ fn extensions<'a>(fields: &mut Cursor<'a>) -> Option<&'a [u8]> {
 fn server_name(data: &[u8]) -> Result<String, TlsError> {
     let host = single_host_name(data).ok_or(TlsError::BadServerName)?;
     let host = host.strip_suffix(b".").unwrap_or(host);
-    if host.is_empty() || host.len() >= MAX_HOST || !host.iter().all(u8::is_ascii_graphic) {
+    // Two dots in a row mean nothing; who drops all dots at the end would look up a name that was never judged.
+    let any_empty = host.split(|byte| *byte == b'.').any(<[u8]>::is_empty);
+    if any_empty || host.len() >= MAX_HOST || !host.iter().all(u8::is_ascii_graphic) {
         return Err(TlsError::BadServerName);
     }
     Ok(host.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect())

@@ -97,7 +97,17 @@ fn what_could_be_read_in_two_ways_is_refused() {
     for bad in [two_hosts, empty_list, no_list, other_kind, bytes_behind_the_list] {
         assert_eq!(parse_hello_message(&body(&[bad])), Err(TlsError::BadServerName));
     }
-    for host in [&b""[..], b".", b"a\0.example", b"a b.example", "bücher.example".as_bytes(), &[b'a'; 256]] {
+    for host in [
+        &b""[..],
+        b".",
+        b"a.example..",
+        b".a.example",
+        b"a..example",
+        b"a\0.example",
+        b"a b.example",
+        "bücher.example".as_bytes(),
+        &[b'a'; 256],
+    ] {
         assert_eq!(
             parse_hello_message(&body(&[name_extension(host)])),
             Err(TlsError::BadServerName),
