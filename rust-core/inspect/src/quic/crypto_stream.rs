@@ -16,11 +16,13 @@ pub(super) struct CryptoStream {
     /// How many bytes, from the start without gap, were handed on.
     handed_on: usize,
     message: HelloMessage,
+    /// The hello was read: what follows it is only compared.
+    complete: bool,
 }
 
 impl CryptoStream {
     /// Takes the contents of one frame. [`Progress::Not`] if they lie too far out, contradict what came before, or
-    /// are no ClientHello.
+    /// are no ClientHello. The hello is given once: a datagram has room for thousands of frames behind it.
     pub(super) fn insert(&mut self, offset: u64, data: &[u8]) -> Progress<ClientHello> {
         let Some(start) = usize::try_from(offset).ok().filter(|start| *start <= MAX_STREAM) else {
             return Progress::Not;
@@ -42,10 +44,14 @@ impl CryptoStream {
             *place = *byte;
             *received = true;
         }
+        if self.complete {
+            return Progress::NeedMore;
+        }
         let gap = self.received[self.handed_on..].iter().position(|received| !received);
         let ready = self.handed_on + gap.unwrap_or(self.received.len() - self.handed_on);
         let progress = self.message.push(&self.bytes[self.handed_on..ready]);
         self.handed_on = ready;
+        self.complete = matches!(progress, Progress::Done(_));
         progress
     }
 }
