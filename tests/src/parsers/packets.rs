@@ -2,7 +2,7 @@
 
 use super::{Dice, messages};
 use consentry_engine::packet::build::{self, Fragmenter};
-use consentry_engine::packet::{Checksums, Datagram, Demultiplexer, Segment, is_unicast};
+use consentry_engine::packet::{Checksums, Datagram, Demultiplexer, Drop, Segment, is_unicast};
 use consentry_inspect::capture::{
     CaptureError, Direction, Endpoints, Flows, Interest, LinkType, Observer, Piece, Reader, Timestamp,
 };
@@ -58,7 +58,11 @@ fn check_alone(now: Instant, packet: &[u8]) {
         && build::port_unreachable(datagram.packet, &mut error)
     {
         let mut apps = Demultiplexer::new(Checksums::Verify);
-        let answer = apps.take(now, &error).expect("what is written can be read").expect("it is whole");
+        let answer = match apps.take(now, &error) {
+            // Some destinations cannot be a source, so that nobody can answer for them.
+            Err(Drop::SourceReserved) => return,
+            answer => answer.expect("what is written can be read").expect("it is whole"),
+        };
         let Segment::IcmpError { about: Some(quoted), .. } = answer.transport else {
             panic!("an error about the packet, not {:?}", answer.transport);
         };

@@ -9,6 +9,9 @@ use consentry_inspect::{first_bytes, http_dns};
 /// Longest description of where an identifier was found: some words, and 40 characters of a key.
 const LONGEST_PLACE: usize = 100;
 
+/// Longest method that a stream may begin with to be taken for HTTP.
+const LONGEST_METHOD: usize = 32;
+
 /// A stream as it was framed.
 #[derive(Debug, Default, PartialEq)]
 struct Framed {
@@ -39,8 +42,9 @@ pub(super) fn http_requests(bytes: &[u8]) {
     }
     let whole_head = framed.requests.first().and_then(|request| framed.covered.get(..request.head_len));
     if let Some(head) = whole_head {
-        // Bare empty lines apart, what frames as a request is heard as one.
-        if !head.starts_with(b"PRI * HTTP/2.0\r\n") {
+        // What frames as a request is heard as one, unless nobody would take its first word for a method.
+        let has_short_method = framed.requests[0].method.len() <= LONGEST_METHOD;
+        if has_short_method && !head.starts_with(b"PRI * HTTP/2.0\r\n") {
             let mut first = first_bytes::FirstBytes::new();
             assert_eq!(first.push(head), Some(first_bytes::Facts::Http), "{}", head.escape_ascii());
         }
