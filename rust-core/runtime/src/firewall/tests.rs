@@ -54,7 +54,7 @@ impl Lab {
 
     fn send_question(&mut self) -> u16 {
         let id = self.next_id;
-        self.next_id += 1;
+        self.next_id = self.next_id.wrapping_add(1);
         let question = dns::query(id, &NAME.parse().unwrap(), dns::A);
         let mut packet = Vec::new();
         let app: SocketAddr = "10.0.0.2:40000".parse().unwrap();
