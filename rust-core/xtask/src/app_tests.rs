@@ -38,13 +38,11 @@ pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
         return Ok(false);
     }
     let versions = Versions::read()?;
-    let lock = files::lock_cache()?;
     let java = Java::find()?;
     let folder = root().join("build/app-tests");
     files::create_empty_folder(&folder)?;
     let resources = resources::link(&versions, &java, &folder)?;
     let libraries = Libraries::fetch(&versions)?;
-    drop(lock);
     let classes = compile(&versions, &java, &resources, &libraries, &folder)?;
 
     let pictures = root().join("build/pictures");

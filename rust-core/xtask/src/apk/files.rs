@@ -16,9 +16,29 @@ pub(crate) fn cache() -> Result<PathBuf, TaskError> {
     })
 }
 
-/// Keeps other builds from filling the cache at the same time, until the file is dropped.
-pub(crate) fn lock_cache() -> Result<fs::File, TaskError> {
-    let path = cache()?.join("lock");
+/// Makes a file or folder of the cache unless it is there. `make` is given the path to make it at: only what is complete
+/// gets its name, and two builds at once make it once.
+pub(crate) fn once(path: &Path, make: impl FnOnce(&Path) -> Result<(), TaskError>) -> Result<(), TaskError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let _lock = lock(path)?;
+    if path.exists() {
+        return Ok(());
+    }
+    let unfinished = beside(path, "unfinished");
+    if unfinished.is_file() {
+        fs::remove_file(&unfinished).map_err(|source| failure("removing", &unfinished, source))?;
+    } else {
+        remove_folder(&unfinished)?;
+    }
+    make(&unfinished)?;
+    fs::rename(&unfinished, path).map_err(|source| failure("renaming", &unfinished, source))
+}
+
+/// Keeps other builds from touching what the path names, until the file is dropped.
+pub(crate) fn lock(path: &Path) -> Result<fs::File, TaskError> {
+    let path = beside(path, "lock");
     write(&path, "")?;
     let file = fs::File::open(&path).map_err(|source| failure("reading", &path, source))?;
     if file.try_lock().is_err() {
@@ -26,6 +46,14 @@ pub(crate) fn lock_cache() -> Result<fs::File, TaskError> {
         file.lock().map_err(|source| failure("locking", &path, source))?;
     }
     Ok(file)
+}
+
+/// A name for something that belongs to the file or folder.
+fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(what);
+    name.into()
 }
 
 /// Reads a whole file.
@@ -63,11 +91,6 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), TaskError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure("removing", path, error)),
         _ => Ok(()),
     }
-}
-
-/// Renames a file or folder.
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), TaskError> {
-    fs::rename(from, to).map_err(|source| failure("renaming", from, source))
 }
 
 /// Copies a file, making the folder it goes to.
@@ -119,4 +142,43 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 pub(crate) fn failure(doing: &'static str, path: &Path, source: std::io::Error) -> TaskError {
     TaskError::File { doing, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn what_is_made_once_is_complete_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a-1.2");
+        let broken = once(&path, |unfinished| {
+            write(&unfinished.join("half"), "x")?;
+            Err(TaskError::Refused("broken".into()))
+        });
+        assert!(broken.is_err() && !path.exists());
+        once(&path, |unfinished| write(&unfinished.join("whole"), "x")).unwrap();
+        assert_eq!(files_below(&path).unwrap(), [path.join("whole")]);
+        once(&path, |_| panic!("it is there")).unwrap();
+    }
+
+    #[test]
+    fn many_at_once_make_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let made = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    once(&path, |unfinished| {
+                        made.fetch_add(1, Ordering::Relaxed);
+                        write(unfinished, "x")
+                    })
+                    .unwrap();
+                });
+            }
+        });
+        assert_eq!(made.into_inner(), 1);
+    }
 }

@@ -42,29 +42,23 @@ pub(crate) fn fetch(versions: &Versions, name: &str, wanted: &[Wanted]) -> Resul
     let project = project(name, wanted);
     let key = &files::sha256(format!("{plugin}\n{project}").as_bytes())[..12];
     let folder = files::cache()?.join("maven").join(format!("{name}-{key}"));
-    if folder.exists() {
-        return Ok(folder);
-    }
-    println!("fetching with Maven: {name}");
-    tools::ensure_each(&[("mvn", "maven")])?;
-    let unfinished = folder.with_extension("unfinished");
-    files::create_empty_folder(&unfinished)?;
-    let description = folder.with_extension("pom.xml");
-    files::write(&description, &project)?;
-    let mut maven = Command::new("mvn");
-    maven
-        .args(["--quiet", "--batch-mode", "--strict-checksums", "--file"])
-        .arg(&description)
-        .arg(format!("org.apache.maven.plugins:maven-dependency-plugin:{plugin}:copy-dependencies"))
-        .arg(format!("-DoutputDirectory={}", unfinished.display()));
-    let output = maven
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| TaskError::Start { program: "mvn".into(), source })?;
-    if !output.status.success() {
-        return Err(explain(&String::from_utf8_lossy(&output.stdout)));
-    }
-    files::rename(&unfinished, &folder)?;
+    files::once(&folder, |unfinished| {
+        println!("fetching with Maven: {name}");
+        tools::ensure_each(&[("mvn", "maven")])?;
+        let description = unfinished.with_extension("pom.xml");
+        files::write(&description, &project)?;
+        let mut maven = Command::new("mvn");
+        maven
+            .args(["--quiet", "--batch-mode", "--strict-checksums", "--file"])
+            .arg(&description)
+            .arg(format!("org.apache.maven.plugins:maven-dependency-plugin:{plugin}:copy-dependencies"))
+            .arg(format!("-DoutputDirectory={}", unfinished.display()));
+        let output = maven
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| TaskError::Start { program: "mvn".into(), source })?;
+        if output.status.success() { Ok(()) } else { Err(explain(&String::from_utf8_lossy(&output.stdout))) }
+    })?;
     Ok(folder)
 }
 

@@ -47,11 +47,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool, TaskError> {
     let abis = chosen(&options.abis)?;
     let versions = Versions::read()?;
-    let _lock = files::lock_cache()?;
     if let Some(folder) = &options.libraries_only {
-        for library in native::build(&versions, &abis, false)? {
-            files::copy(&library.path, &folder.join(library.abi.name).join(native::LIBRARY))?;
-        }
+        native::build(&versions, &abis, false, folder)?;
         return Ok(true);
     }
     let folder = root().join("build");
@@ -85,7 +82,7 @@ fn build(
     files::create_empty_folder(folder)?;
 
     step("native libraries");
-    let libraries = native::build(versions, abis, afresh)?;
+    let libraries = native::build(versions, abis, afresh, &folder.join("libraries"))?;
     for library in &libraries {
         let size = files::read(&library.path)?.len();
         println!("        {}: {size} bytes", library.abi.name);

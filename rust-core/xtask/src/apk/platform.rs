@@ -26,19 +26,16 @@ pub(crate) fn whole(versions: &Versions) -> Result<PathBuf, TaskError> {
 pub(crate) fn slim(versions: &Versions) -> Result<PathBuf, TaskError> {
     let whole = whole(versions)?;
     let slim = files::cache()?.join(format!("platform-{}.jar", versions.get("android-all")?));
-    if slim.exists() {
-        return Ok(slim);
-    }
-    let mut archive = Archive::default();
-    let wanted = |name: &str| {
-        let class = name.ends_with(CLASS) && PACKAGES.iter().any(|package| name.starts_with(package));
-        class || name == "AndroidManifest.xml" || name == "resources.arsc"
-    };
-    archive::read_each(&whole, wanted, |entry| {
-        archive.add(&entry.name, &entry.contents, Method::Stored { align: 4 })
+    files::once(&slim, |unfinished| {
+        let mut archive = Archive::default();
+        let wanted = |name: &str| {
+            let class = name.ends_with(CLASS) && PACKAGES.iter().any(|package| name.starts_with(package));
+            class || name == "AndroidManifest.xml" || name == "resources.arsc"
+        };
+        archive::read_each(&whole, wanted, |entry| {
+            archive.add(&entry.name, &entry.contents, Method::Stored { align: 4 })
+        })?;
+        files::write(unfinished, archive.finish()?)
     })?;
-    let unfinished = slim.with_extension("unfinished");
-    files::write(&unfinished, archive.finish()?)?;
-    files::rename(&unfinished, &slim)?;
     Ok(slim)
 }

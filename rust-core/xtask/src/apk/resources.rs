@@ -79,16 +79,13 @@ pub(crate) fn link(versions: &Versions, java: &Java, folder: &Path) -> Result<Re
 pub(crate) fn aapt2(versions: &Versions) -> Result<PathBuf, TaskError> {
     let apktool = versions.library("apktool")?;
     let program = files::cache()?.join(format!("aapt2-{}", apktool.version));
-    if program.exists() {
-        return Ok(program);
-    }
-    let jar = apktool.file_name("jar");
-    let jar = maven::fetch(versions, "aapt2", &[Wanted::alone(apktool, "jar")])?.join(jar);
-    let unfinished = program.with_extension("unfinished");
-    files::write(&unfinished, archive::read_one(&jar, "prebuilt/linux/aapt2_64")?)?;
-    std::fs::set_permissions(&unfinished, std::fs::Permissions::from_mode(0o755))
-        .map_err(|source| files::failure("marking as a program", &unfinished, source))?;
-    files::rename(&unfinished, &program)?;
+    files::once(&program, |unfinished| {
+        let jar = apktool.file_name("jar");
+        let jar = maven::fetch(versions, "aapt2", &[Wanted::alone(apktool, "jar")])?.join(jar);
+        files::write(unfinished, archive::read_one(&jar, "prebuilt/linux/aapt2_64")?)?;
+        std::fs::set_permissions(unfinished, std::fs::Permissions::from_mode(0o755))
+            .map_err(|source| files::failure("marking as a program", unfinished, source))
+    })?;
     Ok(program)
 }
 

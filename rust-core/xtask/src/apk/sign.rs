@@ -44,24 +44,16 @@ impl Key {
     fn debug(java: &Java) -> Result<Self, TaskError> {
         let keystore = files::cache()?.join("debug.p12");
         let key = Self { keystore, password: DEBUG_PASSWORD.into(), alias: "debug".into(), debug: true };
-        if key.keystore.exists() {
-            return Ok(key);
-        }
-        let unfinished = key.keystore.with_extension("unfinished");
-        if unfinished.exists() {
-            std::fs::remove_file(&unfinished)
-                .map_err(|source| files::failure("removing", &unfinished, source))?;
-        }
-        files::create_folder(&files::cache()?)?;
-        let mut keytool = java.program("keytool");
-        keytool
-            .args(["-genkeypair", "-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048"])
-            .args(["-validity", "10000", "-dname", "CN=Consentry debug", "-alias", &key.alias])
-            .args(["-storepass:env", PASSWORD, "-keystore"])
-            .arg(&unfinished)
-            .env(PASSWORD, &key.password);
-        program::run(keytool)?;
-        files::rename(&unfinished, &key.keystore)?;
+        files::once(&key.keystore, |unfinished| {
+            let mut keytool = java.program("keytool");
+            keytool
+                .args(["-genkeypair", "-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048"])
+                .args(["-validity", "10000", "-dname", "CN=Consentry debug", "-alias", &key.alias])
+                .args(["-storepass:env", PASSWORD, "-keystore"])
+                .arg(unfinished)
+                .env(PASSWORD, &key.password);
+            program::run(keytool)
+        })?;
         Ok(key)
     }
 }

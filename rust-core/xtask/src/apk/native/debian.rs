@@ -15,7 +15,7 @@ const CARGO: &str = "/usr/bin/cargo";
 const LIBRARY_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 
 /// Android 15's pages may be 16 KiB; a library linked for less does not load there.
-const LINKER_RULES: &str = "-Wl,-z,max-page-size=16384,--no-undefined,--hash-style=both";
+const LINKER_RULES: &str = "-Wl,-z,max-page-size=16384,--no-undefined,--hash-style=both,--icf=all";
 
 /// LLVM's programs and how they are told what to build for.
 pub(super) struct Tools {

@@ -11,7 +11,7 @@ use super::{files, program, versions::Versions};
 use crate::{TaskError, cargo::root};
 use abi::Abi;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 use symbols::SystemSymbols;
@@ -26,7 +26,7 @@ const PROFILE: [&str; 8] = [
     "codegen-units=1",
     "debug=false",
     "lto=\"fat\"",
-    "opt-level=\"s\"",
+    "opt-level=\"z\"",
     "package.consentry-engine.opt-level=3",
     "package.consentry-inspect.opt-level=3",
     "package.smoltcp.opt-level=3",
@@ -49,14 +49,20 @@ struct Toolchain {
     listed_symbols: bool,
 }
 
-/// Builds the library for each of these and checks it; with `afresh`, compiles our own crates again even if nothing
+/// Builds the library for each of these, checks it and puts it into the folder, in one named after the processor; with `afresh`, compiles our own crates again even if nothing
 /// changed.
-pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<Vec<Library>, TaskError> {
+pub(crate) fn build(
+    versions: &Versions,
+    abis: &[Abi],
+    afresh: bool,
+    folder: &Path,
+) -> Result<Vec<Library>, TaskError> {
     let toolchain = |abi: &Abi| match std::env::var_os("ANDROID_NDK_HOME") {
         Some(ndk) => ndk::prepare(versions, abi, &PathBuf::from(ndk)),
         None => debian::prepare(versions, abi),
     };
     let symbols = SystemSymbols::read()?;
+    let _lock = files::lock(&files::cache()?.join("libraries"))?;
     abis.iter()
         .map(|abi| {
             if afresh {
@@ -78,11 +84,13 @@ pub(crate) fn build(versions: &Versions, abis: &[Abi], afresh: bool) -> Result<V
             if !status.success() {
                 return Err(TaskError::Failed(format!("building {LIBRARY} for {}", abi.name)));
             }
-            let path = target_folder.join(abi.rust).join("release").join(LIBRARY);
+            let built = target_folder.join(abi.rust).join("release").join(LIBRARY);
             let allowed = listed_symbols.then_some(&symbols);
-            check::fit_for_android(&files::read(&path)?, abi.machine, allowed).map_err(|reason| {
+            check::fit_for_android(&files::read(&built)?, abi.machine, allowed).map_err(|reason| {
                 TaskError::Refused(format!("Android would refuse {LIBRARY} for {}: {reason}", abi.name))
             })?;
+            let path = folder.join(abi.name).join(LIBRARY);
+            files::copy(&built, &path)?;
             Ok(Library { abi: *abi, path })
         })
         .collect()

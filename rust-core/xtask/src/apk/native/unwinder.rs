@@ -49,34 +49,28 @@ fn wanted(name: &str) -> bool {
 pub(super) fn source(versions: &Versions) -> Result<PathBuf, TaskError> {
     let (version, hash) = (versions.get("ziglang")?, versions.get("ziglang-sha256")?);
     let folder = files::cache()?.join(format!("unwinder-{version}-{}", &hash[..12.min(hash.len())]));
-    if folder.exists() {
-        return Ok(folder.join("ziglang/lib"));
-    }
-    println!("fetching the unwinder's source with pip: ziglang {version}");
-    let downloads = folder.with_extension("downloads");
-    files::create_empty_folder(&downloads)?;
-    ensure_each(&[("python3", "python3"), ("pip3", "python3-pip")])?;
-    let requirements = downloads.join("requirements.txt");
-    files::write(&requirements, format!("ziglang=={version} --hash=sha256:{hash}\n"))?;
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"])
-        .args(["--platform", "manylinux_2_12_x86_64", "--require-hashes", "--dest"])
-        .arg(&downloads)
-        .arg("--requirement")
-        .arg(&requirements);
-    program::run(pip)?;
-    let all = files::files_below(&downloads)?;
-    let wheel = files::ending(&all, ".whl")
-        .pop()
-        .ok_or_else(|| TaskError::Refused(format!("pip put no wheel into {}", downloads.display())))?;
-    if files::sha256(&files::read(&wheel)?) != hash {
-        return Err(TaskError::Refused(format!("{} is not the file that is pinned", wheel.display())));
-    }
-    let unfinished = folder.with_extension("unfinished");
-    files::create_empty_folder(&unfinished)?;
-    archive::read_each(&wheel, wanted, |entry| files::write(&unfinished.join(&entry.name), entry.contents))?;
-    files::rename(&unfinished, &folder)?;
-    files::remove_folder(&downloads)?;
+    files::once(&folder, |unfinished| {
+        println!("fetching the unwinder's source with pip: ziglang {version}");
+        ensure_each(&[("python3", "python3"), ("pip3", "python3-pip")])?;
+        let requirements = unfinished.join("requirements.txt");
+        files::write(&requirements, format!("ziglang=={version} --hash=sha256:{hash}\n"))?;
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"])
+            .args(["--platform", "manylinux_2_12_x86_64", "--require-hashes", "--dest"])
+            .arg(unfinished)
+            .arg("--requirement")
+            .arg(&requirements);
+        program::run(pip)?;
+        let wheel = files::ending(&files::files_below(unfinished)?, ".whl").pop();
+        let wheel = wheel.ok_or_else(|| TaskError::Refused("pip downloaded no wheel of ziglang".into()))?;
+        if files::sha256(&files::read(&wheel)?) != hash {
+            return Err(TaskError::Refused(format!("{} is not the file that is pinned", wheel.display())));
+        }
+        archive::read_each(&wheel, wanted, |entry| {
+            files::write(&unfinished.join(&entry.name), entry.contents)
+        })?;
+        std::fs::remove_file(&wheel).map_err(|source| files::failure("removing", &wheel, source))
+    })?;
     Ok(folder.join("ziglang/lib"))
 }
 
