@@ -49,8 +49,8 @@ struct Toolchain {
     listed_symbols: bool,
 }
 
-/// Builds the library for each of these, checks it and puts it into the folder, in one named after the processor; with `afresh`, compiles our own crates again even if nothing
-/// changed.
+/// Builds the library for each of these, checks it and puts it into the folder, in one named after the processor. With
+/// `afresh`, compiles our own crates again even if nothing changed.
 pub(crate) fn build(
     versions: &Versions,
     abis: &[Abi],
