@@ -206,10 +206,10 @@ class AttemptActivity : Screen() {
     private fun open(service: String) = startActivity(Screens.service(this, service))
 
     private fun share() {
-        val steps = WhyChain(this, times, words, labels).of(attempt, attempt.service?.let(model.state.value::service), decisions)
-        val text = (listOf(findViewById<TextView>(R.id.headline).text, whenAndWho()) + steps.flatMap { listOf(it.title, it.text) })
-            .joinToString("\n")
-        startActivity(Intent.createChooser(Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, text), null))
+        val service = attempt.service?.let(model.state.value::service)
+        val steps = WhyChain(this, times, words, labels).of(attempt, service, decisions)
+        val lines = listOf(findViewById<TextView>(R.id.headline).text, whenAndWho()) + steps.flatMap { listOf(it.title, it.text) }
+        share(lines.joinToString("\n"))
     }
 
     override fun onSaveInstanceState(outState: Bundle) {

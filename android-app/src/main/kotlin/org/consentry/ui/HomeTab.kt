@@ -141,7 +141,9 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
         }
         latestRows.forEachIndexed { index, attempt ->
             val row = latest.getChildAt(index).tag as AttemptRow
-            row.showOnHome(attempt, attempt.service?.let(state::service)) { screen.openAttempt(LogEntry(attempt, listOf(attempt))) }
+            row.showOnHome(attempt, attempt.service?.let(state::service)) {
+                screen.openAttempt(LogEntry(attempt, listOf(attempt)))
+            }
             row.place(first = index == 0, last = index == latestRows.lastIndex)
         }
     }

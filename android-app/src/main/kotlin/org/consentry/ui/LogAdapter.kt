@@ -1,6 +1,5 @@
 package org.consentry.ui
 
-import android.os.Build
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup

@@ -21,7 +21,11 @@ sealed interface LogTime {
     data class Day(val ms: Long) : LogTime
 }
 
-/** What of the log is shown; empty sets and texts stand for all. */
+/**
+ * What of the log is shown; empty sets and texts stand for all.
+ *
+ * @property named services whose name has the text that was searched for: the engine knows their ids only
+ */
 data class LogFilter(
     val time: LogTime = LogTime.Week,
     val services: Set<String> = emptySet(),
@@ -29,17 +33,20 @@ data class LogFilter(
     val signals: Set<Signal> = emptySet(),
     val search: String = "",
     val showChanges: Boolean = true,
+    val named: Set<String> = emptySet(),
 ) {
     /** Whether attempts are left out for another reason than their time. */
     val isNarrowed: Boolean
         get() = services.isNotEmpty() || apps.isNotEmpty() || signals.isNotEmpty() || search.isNotBlank()
 
-    /** What to ask the engine for. It knows one service and one app; [takes] sees to the rest. */
+    /** What to ask the engine for. It knows one service, one app, and no service's name; [takes] sees to the rest. */
     fun query(times: Times, nowMs: Long): LogQuery = LogQuery(
         service = services.singleOrNull(),
         app = apps.singleOrNull(),
-        sinceMs = since(times, nowMs),
-        search = search.trim().ifEmpty { null },
+        // A clock that stands in 1970 must not ask for a time before.
+        sinceMs = since(times, nowMs)?.coerceAtLeast(0),
+        search = search.trim().ifEmpty { null }.takeIf { named.isEmpty() },
+        limit = if (named.isEmpty()) PAGE else LARGE_PAGE,
     )
 
     /** Whether an attempt is shown. */
@@ -47,7 +54,11 @@ data class LogFilter(
         (services.isEmpty() || attempt.service in services) &&
             (apps.isEmpty() || attempt.app.orEmpty().split('+').any { it in apps }) &&
             (signals.isEmpty() || attempt.signal in signals) &&
+            (named.isEmpty() || attempt.service in named || isFoundIn(attempt)) &&
             (time !is LogTime.Day || times.dayStart(attempt.lastMs) == times.dayStart(time.ms))
+
+    private fun isFoundIn(attempt: Attempt): Boolean =
+        listOf(attempt.host, attempt.app, attempt.service).any { it.orEmpty().contains(search.trim(), ignoreCase = true) }
 
     /** Since when; null for all that is kept. */
     fun since(times: Times, nowMs: Long): Long? = when (time) {
@@ -79,6 +90,10 @@ data class LogFilter(
     companion object {
         private const val HOUR_MS = 3_600_000L
         private const val DAY_MS = 24 * HOUR_MS
+        private const val PAGE = 50
+
+        /** Where most of a page is left out again. */
+        private const val LARGE_PAGE = 200
         private const val TIME = "time"
         private const val SERVICES = "services"
         private const val APPS = "apps"

@@ -1,6 +1,5 @@
 package org.consentry.ui
 
-import android.content.Intent
 import android.os.Bundle
 import android.view.View
 import android.view.ViewGroup
@@ -103,7 +102,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
         newRows.isShownHere = false
         showChips()
         readChanges()
-        reader.begin(filter)
+        reader.begin(filter.copy(named = servicesNamed(filter.search.trim())))
     }
 
     private fun readChanges() = model.history(null) { read ->
@@ -230,6 +229,9 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
         }
     }
 
+    private fun servicesNamed(text: String): Set<String> =
+        state?.services.orEmpty().filter { text.isNotEmpty() && it.name.contains(text, ignoreCase = true) }.map { it.id }.toSet()
+
     private fun serviceName(id: String): String = state?.service(id)?.name ?: id
 
     private fun share() {
@@ -248,9 +250,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
             screen.messages.show(screen.getString(R.string.log_empty))
             return
         }
-        val send = Intent(Intent.ACTION_SEND).setType("text/plain")
-            .putExtra(Intent.EXTRA_SUBJECT, screen.getString(R.string.log_share_title)).putExtra(Intent.EXTRA_TEXT, text)
-        screen.startActivity(Intent.createChooser(send, null))
+        screen.share(text, screen.getString(R.string.log_share_title))
     }
 
     override fun save(out: Bundle) {

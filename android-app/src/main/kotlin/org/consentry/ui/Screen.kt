@@ -78,7 +78,8 @@ abstract class Screen : Activity() {
                 // A few systems come without Android's question: they have no VPN.
                 model.permissionRefused()
             }
-            TurnOn.Started, TurnOn.LockedByAnotherVpn, TurnOn.Refused -> Unit
+            TurnOn.Started -> askForNotifications()
+            TurnOn.LockedByAnotherVpn, TurnOn.Refused -> Unit
         }
     }
 
@@ -88,7 +89,6 @@ abstract class Screen : Activity() {
         if (requestCode != ASK_FOR_VPN) return
         if (resultCode == RESULT_OK) {
             turnOn()
-            askForNotifications()
         } else {
             model.permissionRefused()
         }
@@ -98,10 +98,12 @@ abstract class Screen : Activity() {
     /** Android's question about the VPN was answered. */
     protected open fun onVpnAnswered(allowed: Boolean) = Unit
 
+    /** Once: whoever refuses is not asked again. */
     private fun askForNotifications() {
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
-            requestPermissions(arrayOf(android.Manifest.permission.POST_NOTIFICATIONS), ASK_FOR_NOTIFICATIONS)
-        }
+        val preferences = Preferences.of(this)
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU || preferences.now?.askedForNotifications != false) return
+        preferences.change { it.copy(askedForNotifications = true) }
+        requestPermissions(arrayOf(android.Manifest.permission.POST_NOTIFICATIONS), ASK_FOR_NOTIFICATIONS)
     }
 
     /** Opens the first of these pages of the system's that exists. */
@@ -117,6 +119,13 @@ abstract class Screen : Activity() {
             }
         }
         Toast.makeText(this, R.string.no_settings_page, Toast.LENGTH_LONG).show()
+    }
+
+    /** Hands a text to another app of the owner's choice. */
+    fun share(text: String, subject: String? = null) {
+        val send = Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, text)
+        if (subject != null) send.putExtra(Intent.EXTRA_SUBJECT, subject)
+        startActivity(Intent.createChooser(send, null))
     }
 
     /** Whether the text is so large that rows become two lines and buttons stack. */

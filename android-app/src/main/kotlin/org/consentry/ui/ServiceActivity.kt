@@ -8,8 +8,6 @@ import android.text.style.AbsoluteSizeSpan
 import android.text.style.ForegroundColorSpan
 import android.view.View
 import android.widget.Button
-import android.widget.ImageView
-import android.widget.LinearLayout
 import android.widget.RadioButton
 import android.widget.RadioGroup
 import android.widget.TextView
@@ -251,7 +249,7 @@ class ServiceActivity : Screen() {
 
     private fun share(service: Service) {
         val text = getString(R.string.share_service, service.name, service.vendor, service.does, texts.withoutIt(service))
-        startActivity(Intent.createChooser(Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, text), null))
+        share(text)
     }
 
     @Deprecated("What there is before API 33")

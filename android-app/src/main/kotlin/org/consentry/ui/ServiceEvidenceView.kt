@@ -131,13 +131,7 @@ class ServiceEvidenceView(private val view: View, private val screen: Screen, pr
             row.findViewById<TextView>(R.id.name).text = item.name
             row.findViewById<TextView>(R.id.second).apply {
                 text = when {
-                    item.ports.isNotEmpty() -> screen.resources.getQuantityString(
-                        R.plurals.ports,
-                        item.ports.size,
-                        item.ports.map { it.toString() }.let { ports ->
-                            if (ports.size == 2) screen.getString(R.string.list_two, ports[0], ports[1]) else screen.words.listed(ports)
-                        },
-                    )
+                    item.ports.isNotEmpty() -> ports(item.ports)
                     item.count > 0 -> screen.getString(R.string.look_up_only)
                     else -> screen.getString(R.string.no_attempts_yet)
                 }
@@ -156,6 +150,12 @@ class ServiceEvidenceView(private val view: View, private val screen: Screen, pr
             }
         }
         view.findViewById<View>(R.id.servers_head).isShownHere = all.isNotEmpty()
+    }
+
+    private fun ports(all: List<Int>): String {
+        val words = all.map { it.toString() }
+        val listed = if (words.size == 2) screen.getString(R.string.list_two, words[0], words[1]) else screen.words.listed(words)
+        return screen.resources.getQuantityString(R.plurals.ports, words.size, listed)
     }
 
     /** Shows the ledger's part about the service. */

@@ -1,7 +1,6 @@
 package org.consentry.ui
 
 import android.os.Bundle
-import android.view.View
 import android.view.ViewGroup
 import android.widget.LinearLayout
 import android.widget.ListView

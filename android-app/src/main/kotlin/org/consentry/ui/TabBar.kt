@@ -42,8 +42,14 @@ class TabBar(context: Context, attributes: AttributeSet? = null) : LinearLayout(
             limitTextSize(TEXT_SP)
         }
         view.setOnClickListener { onTap(index) }
-        val isRail = orientation == VERTICAL
-        addView(view, if (isRail) LayoutParams(LayoutParams.MATCH_PARENT, LayoutParams.WRAP_CONTENT) else LayoutParams(0, LayoutParams.WRAP_CONTENT, 1f))
+        addView(
+            view,
+            if (orientation == VERTICAL) {
+                LayoutParams(LayoutParams.MATCH_PARENT, LayoutParams.WRAP_CONTENT)
+            } else {
+                LayoutParams(0, LayoutParams.WRAP_CONTENT, 1f)
+            },
+        )
         items += Item(view, name)
         items.forEachIndexed(::label)
         view.isSelected = index == shown

@@ -92,7 +92,7 @@ class FakeModel : ConsentryModel {
             (query.service == null || attempt.service == query.service) &&
                 (query.app == null || attempt.app == query.app) &&
                 (query.sinceMs == null || attempt.lastMs >= query.sinceMs!!) &&
-                (query.search == null || listOf(attempt.host, attempt.service, attempt.app).any { query.search!! in it.orEmpty() })
+                (query.search == null || listOf(attempt.host, attempt.service, attempt.app).any { has(it, query.search!!) })
         }
         val from = query.before?.json?.removePrefix("[")?.removeSuffix("]")?.toInt() ?: 0
         val rows = found.drop(from).take(query.limit)
@@ -119,6 +119,8 @@ class FakeModel : ConsentryModel {
         done += "pause ${forMs / Scene.MINUTE} min"
         change { it.copy(protection = Protection.Paused(nowMs + forMs)) }
     }
+
+    private fun has(text: String?, part: String) = text.orEmpty().contains(part, ignoreCase = true)
 
     private fun consent(service: String, consent: ConsentState) =
         change { state -> state.copy(services = state.services.map { if (it.id == service) it.copy(consent = consent) else it }) }

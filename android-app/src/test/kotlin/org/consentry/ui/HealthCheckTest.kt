@@ -36,13 +36,17 @@ class HealthCheckTest {
             alwaysOn = AlwaysOn(on = false, lockdown = false),
             strictPrivateDns = "dns.example.org",
         )
-        assertTrue(HealthCheck.of(worst, bad, pixel, 35).all { it.standing == HealthCheck.Standing.NEEDS_YOU && it.opens != null })
+        for (check in HealthCheck.of(worst, bad, pixel, 35)) {
+            assertEquals(HealthCheck.Standing.NEEDS_YOU, check.standing)
+            assertTrue(check.opens != null)
+        }
     }
 
     @Test
     fun whatNeedsTheOwnerComesFirst() {
         val standings = HealthCheck.of(Scene.quiet, bad, redmi, 35).map { it.standing }
-        assertEquals(standings.sortedBy { listOf(HealthCheck.Standing.NEEDS_YOU, HealthCheck.Standing.UNKNOWN, HealthCheck.Standing.OK).indexOf(it) }, standings)
+        val order = listOf(HealthCheck.Standing.NEEDS_YOU, HealthCheck.Standing.UNKNOWN, HealthCheck.Standing.OK)
+        assertEquals(standings.sortedBy(order::indexOf), standings)
     }
 
     @Test
@@ -64,7 +68,8 @@ class HealthCheckTest {
         assertEquals(Advice.Battery, Advice.of(state, bad, setOf("private_dns:dns.example.org")))
         assertEquals(Advice.Notifications, Advice.of(state, bad, setOf("private_dns:dns.example.org", "battery")))
         assertNull(Advice.of(Scene.quiet, fine, emptySet()))
-        assertEquals(Advice.Permission(wasAsked = true), Advice.of(state.copy(protection = Protection.NeedsPermission), bad, emptySet()))
+        val refused = state.copy(protection = Protection.NeedsPermission)
+        assertEquals(Advice.Permission(wasAsked = true), Advice.of(refused, bad, emptySet()))
     }
 
     @Test

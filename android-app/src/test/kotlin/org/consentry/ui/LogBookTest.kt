@@ -16,7 +16,8 @@ class LogBookTest {
 
     @Test
     fun recordsOfADayThatShareServiceAppServerAndSignalAreOneRow() {
-        book.add(listOf(record(1, minutes = 1, count = 3), record(2, minutes = 20, count = 4), record(3, minutes = 25, host = "b.example.net")))
+        book.add(listOf(record(1, minutes = 1, count = 3), record(2, minutes = 20, count = 4)))
+        book.add(listOf(record(3, minutes = 25, host = "b.example.net")))
         // The same again the day before is a row of its own.
         book.add(listOf(record(4, minutes = 24 * 60)))
         val rows = book.items(emptyList(), hasMore = false).filterIsInstance<LogItem.Row>()

@@ -84,11 +84,12 @@ class LookTest : ScreenTest() {
     }
 
     private fun attributes(element: Element): List<Pair<String, String>> =
-        (0 until element.attributes.length).map { element.attributes.item(it).let { found -> found.nodeName to found.nodeValue } }
+        (0 until element.attributes.length).map(element.attributes::item).map { it.nodeName to it.nodeValue }
 
     @Test
     fun layoutsHoldNoWordsAndNoLeftOrRight() {
-        val layouts = File(source ?: return, "res").listFiles()!!.filter { it.name.startsWith("layout") }.flatMap { it.listFiles()!!.toList() }
+        val layouts = File(source ?: return, "res").listFiles()!!.filter { it.name.startsWith("layout") }
+            .flatMap { it.listFiles()!!.toList() }
         assertTrue(layouts.isNotEmpty())
         val shown = setOf("android:text", "android:hint", "android:contentDescription", "android:title")
         val faults = layouts.flatMap { file ->
@@ -106,8 +107,10 @@ class LookTest : ScreenTest() {
     @Test
     fun everyWordIsUsed() {
         val folder = source ?: return
-        val used = folder.walk().filter { it.extension in setOf("kt", "xml") && it.name != "strings.xml" }.map { it.readText() }.joinToString("\n")
-        val names = elements(File(folder, "res/values/strings.xml")).filter { it.tagName in setOf("string", "plurals") }.map { it.getAttribute("name") }
+        val used = folder.walk().filter { it.extension in setOf("kt", "xml") && it.name != "strings.xml" }
+            .map { it.readText() }.joinToString("\n")
+        val names = elements(File(folder, "res/values/strings.xml")).filter { it.tagName in setOf("string", "plurals") }
+            .map { it.getAttribute("name") }
         val idle = names.filter { !Regex("[./]$it\\b").containsMatchIn(used) }
         assertEquals(emptyList<String>(), idle)
     }

@@ -17,6 +17,7 @@ import org.robolectric.shadows.ShadowDialog
 
 /** Pictures of every screen in its states: light and dark, at the usual and at twice the size of text, left and right. */
 class PicturesTest : ScreenTest() {
+    private val panic = EngineFailure(EngineFailure.Kind.PANIC, "")
     private val failure = EngineFailure(EngineFailure.Kind.STORE_CORRUPT, "")
 
     /** A way to show a screen. */
@@ -56,11 +57,11 @@ class PicturesTest : ScreenTest() {
             "other-vpn" to Scene.quiet.copy(protection = Protection.AnotherVpn),
             "locked-out" to Scene.quiet.copy(protection = Protection.LockedByAnotherVpn),
             "start-refused" to Scene.quiet.copy(protection = Protection.StartRefused),
-            "failed" to Scene.quiet.copy(protection = Protection.Failed(EngineFailure(EngineFailure.Kind.PANIC, ""), closed = true)),
+            "failed" to Scene.quiet.copy(protection = Protection.Failed(panic, closed = true)),
             "loading" to EngineState(),
             "unreadable" to EngineState(store = StoreState.Unreadable(failure)),
             "nothing-today" to Scene.quiet.copy(
-                status = Scene.status.copy(heldToday = 0, days = Scene.status.days.map { it.copy(count = 0) }, allowed = 0, undecided = 0),
+                status = Scene.nothing.copy(allowed = 0, undecided = 0),
             ),
             "private-dns" to Scene.quiet.copy(strictPrivateDns = "dns.example.org"),
         )
@@ -80,7 +81,7 @@ class PicturesTest : ScreenTest() {
             StoreState.Open,
             Protection.NeedsPermission,
             Scene.services.map { it.copy(attemptsToday = 0, lastMs = null) },
-            Scene.status.copy(heldToday = 0, days = Scene.status.days.map { it.copy(count = 0) }),
+            Scene.nothing,
         )
         inAllWays("home-refused", state, tab(MainActivity.HOME))
     }
@@ -112,19 +113,15 @@ class PicturesTest : ScreenTest() {
         inOneWay(plain, "services-no-match", Scene.quiet) {
             openMain(MainActivity.SERVICES).apply {
                 view<android.widget.EditText>(R.id.services_search).setText("nothing like this")
-                shadowLooperForward()
+                pass(1)
             }.decor
         }
         inOneWay(plain, "services-by-host", Scene.quiet) {
             openMain(MainActivity.SERVICES).apply {
                 view<android.widget.EditText>(R.id.services_search).setText("api.account")
-                shadowLooperForward()
+                pass(1)
             }.decor
         }
-    }
-
-    private fun shadowLooperForward() {
-        org.robolectric.Shadows.shadowOf(android.os.Looper.getMainLooper()).idleFor(1, java.util.concurrent.TimeUnit.SECONDS)
     }
 
     @Test
@@ -146,7 +143,8 @@ class PicturesTest : ScreenTest() {
     }
 
     @Test
-    fun health() = inAllWays("health", Scene.quiet.copy(alwaysOn = AlwaysOn(on = true, lockdown = false)), tab(MainActivity.HEALTH))
+    fun health() =
+        inAllWays("health", Scene.quiet.copy(alwaysOn = AlwaysOn(on = true, lockdown = false)), tab(MainActivity.HEALTH))
 
     @Test
     fun healthWhileOff() = inOneWay(plain, "health-off", Scene.quiet.copy(protection = Protection.Off), tab(MainActivity.HEALTH))
@@ -161,7 +159,8 @@ class PicturesTest : ScreenTest() {
     @Test
     fun serviceInItsStates() {
         inOneWay(plain, "service-for-a-time", Scene.quiet) { openService(Scene.push.id).decor }
-        inOneWay(plain, "service-off", Scene.quiet.copy(protection = Protection.NeedsPermission)) { openService(Scene.ads.id).decor }
+        val refused = Scene.quiet.copy(protection = Protection.NeedsPermission)
+        inOneWay(plain, "service-off", refused) { openService(Scene.ads.id).decor }
         inOneWay(plain, "service-gone", Scene.quiet) { openService("no.such").decor }
         val forApps = Scene.quiet.copy(
             services = Scene.services.map {

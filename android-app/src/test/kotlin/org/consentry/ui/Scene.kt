@@ -67,11 +67,13 @@ object Scene {
     val tencent = service("tencent.push", "Tencent Push", "Tencent", "push")
     val wifi = service(
         "xiaomi.captive_portal", "Wi-Fi sign-in check (MIUI)", "Xiaomi", "connectivity_check",
-        standing = Standing.ESSENTIAL, consent = ConsentState.On, breaks = "Sign-in pages do not open; Wi-Fi shown as having no internet.",
+        standing = Standing.ESSENTIAL, consent = ConsentState.On,
+        breaks = "Sign-in pages do not open; Wi-Fi shown as having no internet.",
     )
     val update = service(
         "xiaomi.system_update", "MIUI / HyperOS system update", "Xiaomi", "update",
-        standing = Standing.ESSENTIAL, consent = ConsentState.On, breaks = "System updates and security patches no longer arrive.",
+        standing = Standing.ESSENTIAL, consent = ConsentState.On,
+        breaks = "System updates and security patches no longer arrive.",
     )
     val gps = service(
         "qualcomm.gnss_assist", "GPS assistance (Qualcomm XTRA)", "Qualcomm", "location",
@@ -97,6 +99,9 @@ object Scene {
         undecided = 14,
         version = "0.1.0",
     )
+
+    /** The same when nothing was held back for a week. */
+    val nothing = status.copy(heldToday = 0, days = status.days.map { it.copy(count = 0) })
 
     /** Protection is on, and all is quiet. */
     val quiet = EngineState(StoreState.Open, Protection.On(ago(hours = 7, minutes = 20)), services, status)

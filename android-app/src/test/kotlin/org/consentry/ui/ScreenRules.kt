@@ -47,7 +47,8 @@ object ScreenRules {
         val own = info.contentDescription ?: info.text ?: (view as? EditText)?.hint
         if (!own.isNullOrBlank()) return own.toString()
         if (view !is ViewGroup) return ""
-        return shown(view).drop(1).filter { !it.isClickable }.joinToString(" ") { (it as? TextView)?.text ?: it.contentDescription ?: "" }
+        val parts = shown(view).drop(1).filter { !it.isClickable }
+        return parts.joinToString(" ") { (it as? TextView)?.text ?: it.contentDescription ?: "" }
     }
 
     private fun target(view: View): String? {

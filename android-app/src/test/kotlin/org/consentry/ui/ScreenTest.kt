@@ -4,15 +4,13 @@ import android.app.Activity
 import android.content.Intent
 import android.content.pm.ApplicationInfo
 import android.content.pm.PackageInfo
-import android.graphics.Bitmap
-import android.graphics.Canvas
 import android.os.Bundle
 import android.os.Looper
 import android.view.View
 import android.widget.ListView
-import java.io.File
 import java.util.Locale
 import java.util.TimeZone
+import java.util.concurrent.TimeUnit
 import java.util.concurrent.locks.LockSupport
 import org.junit.After
 import org.junit.Assert.assertTrue
@@ -83,7 +81,11 @@ abstract class ScreenTest {
     }
 
     /** Opens a screen and waits until it has nothing left to do. */
-    protected fun <T : Activity> open(type: Class<T>, intent: Intent = Intent(app, type), saved: Bundle? = null): ActivityController<T> {
+    protected fun <T : Activity> open(
+        type: Class<T>,
+        intent: Intent = Intent(app, type),
+        saved: Bundle? = null,
+    ): ActivityController<T> {
         val controller = Robolectric.buildActivity(type, intent)
         controllers += controller
         if (saved == null) controller.setup() else controller.setup(saved)
@@ -122,6 +124,9 @@ abstract class ScreenTest {
         idle()
     }
 
+    /** Lets so many seconds pass. */
+    protected fun pass(seconds: Long) = shadowOf(Looper.getMainLooper()).idleFor(seconds, TimeUnit.SECONDS)
+
     protected fun idle() = shadowOf(Looper.getMainLooper()).idle()
 
     private fun await(what: String, holds: () -> Boolean) {
@@ -136,11 +141,7 @@ abstract class ScreenTest {
 
     /** Draws what is shown into the folder of pictures, and checks what holds of every screen. */
     protected fun picture(view: View, name: String) {
-        val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
-        view.draw(Canvas(bitmap))
-        val folder = File(System.getProperty("consentry.pictures") ?: "build/pictures")
-        folder.mkdirs()
-        File(folder, "$name.png").outputStream().use { assertTrue(bitmap.compress(Bitmap.CompressFormat.PNG, 100, it)) }
+        Pictures.draw(view, name)
         faults += ScreenRules.faults(view).map { "$name: $it" }
     }
 

@@ -5,7 +5,6 @@ import android.app.AlertDialog
 import android.app.Instrumentation
 import android.content.Intent
 import android.os.Bundle
-import android.os.Looper
 import android.os.Parcel
 import android.view.View
 import android.widget.Button
@@ -14,7 +13,6 @@ import android.widget.ListView
 import android.widget.RadioButton
 import android.widget.Switch
 import android.widget.TextView
-import java.util.concurrent.TimeUnit
 import org.consentry.R
 import org.consentry.engine.AlwaysOn
 import org.consentry.engine.ConsentState
@@ -137,10 +135,11 @@ class ScreensTest : ScreenTest() {
     fun aServiceIsFoundByItsServer() {
         val activity = openMain(MainActivity.SERVICES)
         activity.view<EditText>(R.id.services_search).setText("chat.global")
-        shadowOf(Looper.getMainLooper()).idleFor(1, TimeUnit.SECONDS)
-        val names = shown(activity.view(R.id.services_list)).filter { it.id == R.id.name }.map { (it as TextView).text.toString() }
+        pass(1)
+        val rows = shown(activity.view(R.id.services_list))
+        val names = rows.filter { it.id == R.id.name }.map { (it as TextView).text.toString() }
         assertEquals(listOf("Mi Push"), names)
-        val second = shown(activity.view(R.id.services_list)).first { it.id == R.id.second } as TextView
+        val second = rows.first { it.id == R.id.second } as TextView
         assertTrue(second.text.toString(), "app.chat.global.xiaomi.net" in second.text)
     }
 
@@ -171,7 +170,7 @@ class ScreensTest : ScreenTest() {
         val activity = openService(Scene.push.id)
         assertTrue(activity.view<RadioButton>(R.id.choice_15).isChecked)
         model.change { state ->
-            state.copy(services = state.services.map { if (it.id == Scene.push.id) it.copy(consent = ConsentState.Off) else it })
+            state.copy(services = state.services.map { if (it == Scene.push) it.copy(consent = ConsentState.Off) else it })
         }
         idle()
         assertTrue(activity.view<RadioButton>(R.id.choice_off).isChecked)
@@ -239,6 +238,21 @@ class ScreensTest : ScreenTest() {
         settle(activity)
         assertTrue(model.pagesRead > first)
         assertTrue("${model.pagesRead} pages", model.pagesRead < 20)
+    }
+
+    @Test
+    fun theLogIsSearchedByTheNamesOfServicesToo() {
+        val activity = openMain(MainActivity.LOG)
+        activity.view<EditText>(R.id.log_search).setText("httpdns")
+        pass(1)
+        settle(activity)
+        val names = shown(activity.view(R.id.log_list)).filter { it.id == R.id.name }.map { (it as TextView).text.toString() }
+        assertEquals(listOf("Xiaomi HttpDNS"), names)
+        activity.view<EditText>(R.id.log_search).setText("no such thing")
+        pass(1)
+        settle(activity)
+        val empty = activity.view<View>(R.id.log_empty).findViewById<TextView>(R.id.empty_text)
+        assertEquals(text(R.string.log_no_match), empty.text.toString())
     }
 
     @Test
@@ -349,7 +363,7 @@ class ScreensTest : ScreenTest() {
         val activity = controller.get()
         activity.showTab(MainActivity.SERVICES)
         activity.view<EditText>(R.id.services_search).setText("Mi")
-        shadowOf(Looper.getMainLooper()).idleFor(1, TimeUnit.SECONDS)
+        pass(1)
         chip(activity, R.id.services_chips, "Allowed 2").performClick()
         idle()
         activity.showTab(MainActivity.LOG)
@@ -401,7 +415,8 @@ class ScreensTest : ScreenTest() {
         activity.showTab(MainActivity.HOME)
         settle(activity)
         assertEquals(
-            "Held back in the last 7 days. Thursday 903, Friday 1,190, Saturday 640, Sunday 588, Monday 1,340, Tuesday 1,120, today 1,284",
+            "Held back in the last 7 days. Thursday 903, Friday 1,190, Saturday 640, Sunday 588, Monday 1,340, " +
+                "Tuesday 1,120, today 1,284",
             activity.view<View>(R.id.chart).contentDescription,
         )
     }
@@ -456,7 +471,8 @@ class ScreensTest : ScreenTest() {
 
     @Test
     fun aNotificationLeadsToItsTab() {
-        val activity = open(MainActivity::class.java, Intent(app, MainActivity::class.java).putExtra(Screens.EXTRA_TAB, "log")).get()
+        val intent = Intent(app, MainActivity::class.java).putExtra(Screens.EXTRA_TAB, "log")
+        val activity = open(MainActivity::class.java, intent).get()
         assertTrue(activity.view<View>(R.id.log_list).isShown)
     }
 }
