@@ -74,7 +74,7 @@ class AttemptRow(view: View, private val screen: Screen) {
     private fun fill(attempt: Attempt, service: Service?, last: String, onTap: () -> Unit) {
         val title = service?.name ?: attempt.service ?: screen.getString(R.string.no_service)
         icon.setImageResource(service?.let { Purpose.of(it.category).icon } ?: R.drawable.ic_servers)
-        name.text = title
+        name.text = service?.shortName ?: title
         time.text = last
         count.isShownHere = attempt.count > 1
         count.text = screen.words.times(attempt.count)

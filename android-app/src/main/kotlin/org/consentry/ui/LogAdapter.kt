@@ -92,7 +92,7 @@ class LogAdapter(
         val name = when (change.kind) {
             Kind.STRICT_ON, Kind.STRICT_OFF -> screen.labels.name(change.app)
             else -> {
-                val service = change.service?.let { model.state.value.service(it)?.name ?: it }.orEmpty()
+                val service = change.service?.let { model.state.value.service(it)?.shortName ?: it }.orEmpty()
                 change.app?.let { screen.getString(R.string.for_app, service, screen.labels.name(it)) } ?: service
             }
         }

@@ -173,8 +173,8 @@ object Scene {
         sharesWith: List<String> = emptyList(),
         keptBlocked: Boolean = false,
     ) = Service(
-        id, name, name.take(24), vendor, category, does, breaks, breaks.take(60), standing, hosts, addresses, packages, sharesWith,
-        consent, keptBlocked, today, week, lastMs, muted = false,
+        id, name, name.substringBefore(" (").substringBefore(" and "), vendor, category, does, breaks, breaks, standing, hosts,
+        addresses, packages, sharesWith, consent, keptBlocked, today, week, lastMs, muted = false,
     )
 
     fun attempt(
