@@ -60,7 +60,7 @@ fn check_alone(now: Instant, packet: &[u8]) {
         let mut apps = Demultiplexer::new(Checksums::Verify);
         let answer = match apps.take(now, &error) {
             // Some destinations cannot be a source, so that nobody can answer for them.
-            Err(Drop::SourceReserved) => return,
+            Err(Drop::SourceReserved | Drop::SourceMapped) => return,
             answer => answer.expect("what is written can be read").expect("it is whole"),
         };
         let Segment::IcmpError { about: Some(quoted), .. } = answer.transport else {
