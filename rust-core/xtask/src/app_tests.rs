@@ -31,8 +31,9 @@ const PLATFORMS: [&str; 2] = ["android-all-instrumented", "android-all-instrumen
 /// Builds the engine for this machine and the app, and runs the app's tests; false if one fails.
 ///
 /// Tests that make a TUN device need namespaces. They learn from the system property `consentry.lab` whether there are any.
-/// Pictures of screens go to the folder `consentry.pictures`.
-pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
+/// Pictures of screens go to the folder `consentry.pictures`. `class` is a regular expression for the names of the classes
+/// to run, with their package; all if there is none.
+pub(crate) fn run(isolation: &Isolation, class: Option<&str>) -> Result<bool, TaskError> {
     let began = std::time::Instant::now();
     if !succeeds(command(&["build", "--quiet", "--lib", "--package", "consentry-android"]))? {
         return Ok(false);
@@ -61,7 +62,8 @@ pub(crate) fn run(isolation: &Isolation) -> Result<bool, TaskError> {
         .arg(format!("-Dconsentry.lab={lab}"))
         .arg("org.junit.platform.console.ConsoleLauncher")
         .args(["execute", "--disable-banner", "--disable-ansi-colors", "--fail-if-no-tests"])
-        .args(["--details=summary", "--include-classname=.*", "--include-engine=junit-vintage"])
+        .args(["--details=summary", "--include-engine=junit-vintage"])
+        .arg(format!("--include-classname={}", class.unwrap_or(".*")))
         .arg("--scan-classpath")
         .arg(folder.join("test-classes"))
         .arg("--reports-dir")

@@ -36,7 +36,11 @@ enum Task {
         interactive: bool,
     },
     /// Run the Android app's tests only
-    AppTests,
+    AppTests {
+        /// Run only classes whose whole name, such as org.consentry.ui.LookTest, fits this regular expression
+        #[arg(long, value_name = "PATTERN")]
+        class: Option<String>,
+    },
     /// Build the Android package, sign it and check it
     Apk(apk::Options),
 }
@@ -77,7 +81,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Test { require_lab } => test::run(require_lab),
         Task::Demo { interactive } => demo::run(interactive),
-        Task::AppTests => app_tests::run(&isolation::Isolation::find()),
+        Task::AppTests { class } => app_tests::run(&isolation::Isolation::find(), class.as_deref()),
         Task::Apk(options) => apk::run(&options),
     };
     match outcome {
