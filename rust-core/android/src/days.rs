@@ -4,6 +4,8 @@ use std::fmt;
 
 /// How many days are told.
 pub(crate) const DAYS: usize = 7;
+/// The most days that are told one by one.
+const MOST_DAYS: usize = 400;
 
 /// A day of the calendar, in local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +33,32 @@ impl fmt::Display for Day {
 /// The last seven days, oldest first: the last is the one that `now_ms` lies in.
 pub(crate) fn last_days(now_ms: i64) -> [Day; DAYS] {
     let today = local_date(now_ms);
-    std::array::from_fn(|at| {
-        let ago = (DAYS - 1 - at) as i32;
-        day(Date { day: today.day - ago, ..today })
-    })
+    std::array::from_fn(|at| before(today, DAYS - 1 - at))
 }
 
-/// Which of them a time lies in; later times count as the last.
-pub(crate) fn index_of(days: &[Day; DAYS], ms: i64) -> Option<usize> {
+/// The days from the one that `from_ms` lies in to the one that `until_ms` lies in, oldest first: the last [`MOST_DAYS`] of
+/// them.
+pub(crate) fn days_between(from_ms: i64, until_ms: i64) -> Vec<Day> {
+    let last = local_date(until_ms);
+    let mut days = Vec::new();
+    for ago in 0..MOST_DAYS {
+        let day = before(last, ago);
+        days.push(day);
+        if day.from_ms <= from_ms {
+            break;
+        }
+    }
+    days.reverse();
+    days
+}
+
+/// The day so many days before a date.
+fn before(date: Date, ago: usize) -> Day {
+    day(Date { day: date.day - ago as i32, ..date })
+}
+
+/// Which of some days, oldest first, a time lies in; later times count as the last.
+pub(crate) fn index_of(days: &[Day], ms: i64) -> Option<usize> {
     days.iter().rposition(|day| day.from_ms <= ms)
 }
 
@@ -103,6 +123,18 @@ mod tests {
         assert_eq!(index_of(&days, days[0].from_ms), Some(0));
         assert_eq!(index_of(&days, days[1].from_ms - 1), Some(0));
         assert_eq!(index_of(&days, i64::MAX), Some(DAYS - 1));
+    }
+
+    #[test]
+    fn days_between_two_times_hold_both() {
+        let now = 1_700_000_000_000;
+        let days = days_between(now - 30 * 24 * HOUR_MS, now);
+        assert!((30..=32).contains(&days.len()));
+        assert_eq!(index_of(&days, now - 30 * 24 * HOUR_MS), Some(0));
+        assert_eq!(days.last(), last_days(now).last());
+        assert_eq!(days_between(now, now), [last_days(now)[DAYS - 1]]);
+        assert_eq!(days_between(i64::MIN, now).len(), MOST_DAYS);
+        assert_eq!(days_between(now, now - 48 * HOUR_MS).len(), 1);
     }
 
     #[test]

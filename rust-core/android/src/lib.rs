@@ -4,7 +4,8 @@
 //! nothing but convert. What they do is in [`session`], which knows no JVM and is tested without one:
 //! - [`handles`]: the numbers that the app holds instead of pointers.
 //! - [`session`]: an open state folder, and the engine that runs on it or does not.
-//! - [`requests`]: questions and answers as JSON. Everything that screens show goes through here.
+//! - [`requests`]: questions and answers as JSON. Everything that screens show goes through here; `REQUESTS.md` has their
+//!   shapes.
 //! - [`events`]: what the app is told of its own accord, at a pace that a screen can follow.
 //! - [`owners`]: asks the app which app a flow belongs to, away from the packet thread.
 //!
@@ -28,6 +29,7 @@ mod host;
 mod jni;
 #[cfg(test)]
 mod lab;
+mod log_requests;
 mod owners;
 mod requests;
 mod services;

@@ -1,7 +1,8 @@
-//! Questions and answers as JSON: everything that screens show and change.
+//! Questions and answers as JSON: everything that screens show and change. Their shapes are in `REQUESTS.md` of this crate.
 use crate::answers::{AttemptAnswer, ChangeAnswer};
 use crate::error::{Code, EngineError};
-use crate::services::{self, Counts, Decided, MUTED};
+use crate::log_requests::{self as log, ExportFormat, Names, Signals};
+use crate::services::{self, Counts, Decided, MUTED, MUTED_APPS};
 use crate::settings::read;
 use consentry_consent::{ConsentError, Scope, Term, Via, rfc3339};
 use consentry_engine::Counters;
@@ -10,12 +11,13 @@ use consentry_runtime::clock;
 use consentry_runtime::control::Status;
 use consentry_runtime::firewall::OWN_DNS;
 use consentry_runtime::open_state::{DecisionError, Observer};
+use consentry_runtime::protection::Cause;
 use consentry_runtime::store::{Cursor, LogQuery};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// Rows in a page of the log unless asked otherwise; the store gives 500 at most.
-const ROWS: u32 = 50;
+/// The longest package name, in bytes (Android's own limit on file names).
+const LONGEST_APP: usize = 255;
 /// Changes of consent in one answer, the latest first.
 const MOST_CHANGES: usize = 1_000;
 /// Where the app's own settings are remembered: one preference each.
@@ -41,21 +43,55 @@ enum Request {
     },
     /// Hold it back: end its consent, or record that there shall be none.
     Revoke { service: String, app: Option<String>, via: Source },
-    /// Ask no questions about it, or ask again.
-    Mute { service: String, on: bool },
+    /// Ask no questions about a service, or about what an app attempts; or ask again.
+    Mute { service: Option<String>, app: Option<String>, on: bool },
     /// Strict mode for an app: what the catalogue does not know is denied to it too.
     Strict { app: String, on: bool, via: Source },
     /// Changes of consent, the latest first.
     History { service: Option<String> },
     /// A page of the attempt log, the latest first.
     Log {
-        service: Option<String>,
-        app: Option<String>,
+        service: Option<Names>,
+        app: Option<Names>,
+        signal: Option<Signals>,
         since_ms: Option<i64>,
+        until_ms: Option<i64>,
         search: Option<String>,
         before: Option<Cursor>,
         limit: Option<u32>,
     },
+    /// How many rows of the log there are with that, and attempts in them.
+    LogCount {
+        service: Option<Names>,
+        app: Option<Names>,
+        signal: Option<Signals>,
+        since_ms: Option<i64>,
+        until_ms: Option<i64>,
+        search: Option<String>,
+    },
+    /// The next part of a file of the log, the oldest first.
+    Export {
+        format: ExportFormat,
+        service: Option<Names>,
+        app: Option<Names>,
+        signal: Option<Signals>,
+        since_ms: Option<i64>,
+        until_ms: Option<i64>,
+        search: Option<String>,
+        after: Option<Cursor>,
+    },
+    /// How many attempts there were, by day, service, app and signal.
+    Counts { since_ms: i64, until_ms: Option<i64> },
+    /// How much of the log is kept; with a number, keep that much from now on.
+    Retention { days: Option<u32>, megabytes: Option<u32> },
+    /// Delete the log for good.
+    DeleteLog {},
+    /// When nothing was held back.
+    Gaps { since_ms: i64 },
+    /// The app is at work, so the engine that runs is alive.
+    Heartbeat {},
+    /// Why, and perhaps when, the engine ended.
+    Ended { at_ms: Option<i64>, cause: Cause },
     /// One row of it.
     Attempt { id: i64 },
     /// How the engine does, and the numbers of the last seven days.
@@ -126,12 +162,6 @@ struct History {
 }
 
 #[derive(Serialize)]
-struct Log<'a> {
-    rows: Vec<AttemptAnswer<'a>>,
-    next: Option<Cursor>,
-}
-
-#[derive(Serialize)]
 struct Attempt<'a> {
     row: Option<AttemptAnswer<'a>>,
 }
@@ -150,6 +180,7 @@ struct StatusAnswer {
     store_error: Option<String>,
     attempts_lost: u64,
     strict_apps: Vec<String>,
+    muted_apps: Vec<String>,
     own_dns: [IpAddr; 2],
     version: &'static str,
 }
@@ -196,7 +227,7 @@ impl Desk<'_> {
             Request::Services {} => json(&Services { services: services::all(self.state, clock::now())? }),
             Request::Grant { service, app, term, via } => self.grant(&service, app, term.as_deref(), via),
             Request::Revoke { service, app, via } => self.revoke(&service, app, via),
-            Request::Mute { service, on } => self.mute(&service, on),
+            Request::Mute { service, app, on } => self.mute(service.as_deref(), app.as_deref(), on),
             Request::Strict { app, on, via } => {
                 match self.state.set_strict(&app, on, via.into()) {
                     // As asked for already.
@@ -205,10 +236,32 @@ impl Desk<'_> {
                 }
             }
             Request::History { service } => self.history(service.as_deref()),
-            Request::Log { service, app, since_ms, search, before, limit } => {
-                let limit = Some(limit.unwrap_or(ROWS));
-                let newest_first = true;
-                self.log(&LogQuery { service, app, since_ms, search, newest_first, after: before, limit })
+            Request::Log { service, app, signal, since_ms, until_ms, search, before, limit } => {
+                let wanted = wanted(service, app, signal, since_ms, until_ms, search);
+                log::page(self.state, wanted, before, limit)
+            }
+            Request::LogCount { service, app, signal, since_ms, until_ms, search } => {
+                log::count(self.state, &wanted(service, app, signal, since_ms, until_ms, search))
+            }
+            Request::Export { format, service, app, signal, since_ms, until_ms, search, after } => {
+                log::export(
+                    self.state,
+                    format,
+                    wanted(service, app, signal, since_ms, until_ms, search),
+                    after,
+                )
+            }
+            Request::Counts { since_ms, until_ms } => log::counts(self.state, since_ms, until_ms),
+            Request::Retention { days, megabytes } => log::retention(self.state, days, megabytes),
+            Request::DeleteLog {} => log::delete(self.state),
+            Request::Gaps { since_ms } => json(&self.state.store().protection(since_ms, &clock::now())?),
+            Request::Heartbeat {} => {
+                self.state.pulse();
+                json(&DONE)
+            }
+            Request::Ended { at_ms, cause } => {
+                self.state.store().explain_end(at_ms, cause)?;
+                json(&DONE)
             }
             Request::Attempt { id } => {
                 let found = self.state.store().numbered_attempt(id)?;
@@ -264,12 +317,20 @@ impl Desk<'_> {
         json(&DONE)
     }
 
-    fn mute(&self, service: &str, on: bool) -> Result<String, EngineError> {
-        if self.state.catalogue().find(service).is_none() {
-            return Err(EngineError::new(Code::UnknownService, format!("there is no service '{service}'")));
-        }
+    fn mute(&self, service: Option<&str>, app: Option<&str>, on: bool) -> Result<String, EngineError> {
+        let name = match (service, app) {
+            (Some(service), None) if self.state.catalogue().find(service).is_none() => {
+                return Err(EngineError::new(
+                    Code::UnknownService,
+                    format!("there is no service '{service}'"),
+                ));
+            }
+            (Some(service), None) => format!("{MUTED}{service}"),
+            (None, Some(app)) if (1..=LONGEST_APP).contains(&app.len()) => format!("{MUTED_APPS}{app}"),
+            _ => return Err(EngineError::new(Code::BadRequest, "one service is muted, or one app")),
+        };
         let since = rfc3339::format(clock::wall_ms());
-        self.state.store().set_preference(&format!("{MUTED}{service}"), on.then_some(since.as_str()))?;
+        self.state.store().set_preference(&name, on.then_some(since.as_str()))?;
         self.observer.consents_changed();
         json(&DONE)
     }
@@ -278,12 +339,6 @@ impl Desk<'_> {
         let history = self.state.history()?;
         let wanted = history.iter().rev().filter(|change| service.is_none() || change.service() == service);
         json(&History { changes: wanted.take(MOST_CHANGES).map(ChangeAnswer::new).collect() })
-    }
-
-    fn log(&self, query: &LogQuery) -> Result<String, EngineError> {
-        let page = self.state.store().numbered_attempts(query)?;
-        let rows = page.rows.iter().map(|(place, row)| AttemptAnswer::new(*place, row)).collect();
-        json(&Log { rows, next: page.next })
     }
 
     fn status(&self) -> Result<String, EngineError> {
@@ -308,6 +363,7 @@ impl Desk<'_> {
             store_error: health.error,
             attempts_lost: health.attempts_lost,
             strict_apps: decided.strict_apps(),
+            muted_apps: self.state.store().preferences(MUTED_APPS)?.into_keys().collect(),
             own_dns: OWN_DNS,
             version: env!("CARGO_PKG_VERSION"),
         })
@@ -342,7 +398,27 @@ fn scope(app: Option<String>) -> Scope {
     app.map_or(Scope::AllApps, Scope::App)
 }
 
-fn json(answer: &impl Serialize) -> Result<String, EngineError> {
+/// Which rows of the log are wanted.
+fn wanted(
+    service: Option<Names>,
+    app: Option<Names>,
+    signal: Option<Signals>,
+    since_ms: Option<i64>,
+    until_ms: Option<i64>,
+    search: Option<String>,
+) -> LogQuery {
+    LogQuery {
+        services: service.map(Names::into_list).unwrap_or_default(),
+        apps: app.map(Names::into_list).unwrap_or_default(),
+        signals: signal.map(Signals::into_list).unwrap_or_default(),
+        since_ms,
+        until_ms,
+        search,
+        ..LogQuery::default()
+    }
+}
+
+pub(crate) fn json(answer: &impl Serialize) -> Result<String, EngineError> {
     serde_json::to_string(answer).map_err(|error| EngineError::new(Code::Internal, error.to_string()))
 }
 

@@ -1,6 +1,6 @@
 //! The catalogue's services with what the owner decided about them and how often they were tried.
 use crate::days::{self, DAYS, Day};
-use consentry_catalogue::{Catalogue, NameKind, Service, ServiceIndex, Standing};
+use consentry_catalogue::{Catalogue, Certainty, NameKind, Service, ServiceIndex, Standing};
 use consentry_consent::{Clock, Consents, End, Grant, Scope};
 use consentry_runtime::OpenState;
 use consentry_runtime::store::{Seen, StoreError};
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Where the services that the owner wants no questions about are remembered: one preference each.
 pub(crate) const MUTED: &str = "muted/";
+/// The same for apps.
+pub(crate) const MUTED_APPS: &str = "muted_app/";
 
 /// How far two clocks may differ that were read one after the other, in milliseconds.
 const CLOCKS_DIFFER_MS: i64 = 1_000;
@@ -27,7 +29,11 @@ pub(crate) struct ServiceAnswer<'a> {
     standing: Standing,
     /// Host names; `*.` in front of those that stand for all below them too.
     hosts: Vec<String>,
+    /// Those of them that are only likely: read from a list, not seen in that role.
+    likely_hosts: Vec<String>,
     addresses: Vec<String>,
+    /// Where the facts come from: references for people.
+    sources: Vec<&'a str>,
     packages: Vec<&'a str>,
     shares_with: Vec<&'a str>,
     state: Allowed,
@@ -167,12 +173,12 @@ impl Counts {
     pub(crate) fn read(state: &OpenState, now_ms: i64) -> Result<Self, StoreError> {
         let days = days::last_days(now_ms);
         let mut counts = Self { days, totals: [0; DAYS], by_service: BTreeMap::new() };
-        for tally in state.store().tallies(days[0].from_ms)? {
+        for tally in state.store().tallies(days[0].from_ms, i64::MAX)? {
             let Some(at) = days::index_of(&days, tally.from_ms) else { continue };
-            counts.totals[at] = counts.totals[at].saturating_add(tally.count);
-            if let Some(service) = tally.service {
+            counts.totals[at] = counts.totals[at].saturating_add(tally.counts.total());
+            for (service, more) in tally.counts.services {
                 let count = &mut counts.by_service.entry(service).or_default()[at];
-                *count = count.saturating_add(tally.count);
+                *count = count.saturating_add(more);
             }
         }
         Ok(counts)
@@ -206,14 +212,21 @@ pub(crate) fn all(state: &OpenState, now: Clock) -> Result<Vec<ServiceAnswer<'st
             breaks_short: &service.breaks_short,
             standing: service.standing,
             hosts: service.names.iter().map(|rule| host(rule.kind, &rule.pattern)).collect(),
+            likely_hosts: service
+                .names
+                .iter()
+                .filter(|rule| rule.certainty == Certainty::Inferred)
+                .map(|rule| host(rule.kind, &rule.pattern))
+                .collect(),
             addresses: addresses(service),
+            sources: service.sources.iter().map(|source| source.reference.as_str()).collect(),
             packages: service.packages.iter().map(|rule| rule.name.as_str()).collect(),
             shares_with: shares_with(catalogue, service),
             kept_blocked: allowed.kind == Kind::Off && decided.consents.is_switched_off(&service.id),
             state: allowed,
             attempts_today,
             attempts_7d,
-            last_ms: seen.get(&service.id).map(|seen| seen.last_ms),
+            last_ms: seen.get(&service.id).and_then(|seen| seen.times).map(|(_, last_ms)| last_ms),
             muted: muted.contains_key(&service.id),
         }
     };

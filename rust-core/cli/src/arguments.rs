@@ -194,12 +194,12 @@ pub(crate) struct Revoke {
         consentry log --service xiaomi.push --format csv > push.csv\n  \
         consentry log --follow --search imei")]
 pub(crate) struct Log {
-    /// Only this service (its id)
+    /// Only this service (its id); repeatable
     #[arg(long, value_name = "ID")]
-    pub(crate) service: Option<String>,
-    /// Only this app (its package name)
+    pub(crate) service: Vec<String>,
+    /// Only this app (its package name); repeatable
     #[arg(long, value_name = "APP")]
-    pub(crate) app: Option<String>,
+    pub(crate) app: Vec<String>,
     /// Only since then: 15m, 2h, 3d ago, 2014-08-07, or 2014-08-07T09:30:00Z
     #[arg(long, value_name = "T")]
     pub(crate) since: Option<String>,

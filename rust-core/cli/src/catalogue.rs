@@ -2,9 +2,10 @@
 
 use crate::arguments::{self, Check, Format, Show};
 use crate::failure::Failure;
-use crate::output::{json_line, printable, stdout};
+use crate::output::{json_line, stdout};
 use crate::table::table;
 use consentry_catalogue::{Catalogue, NameKind, Service, Standing};
+use consentry_consent::export::printable;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;

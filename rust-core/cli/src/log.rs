@@ -2,89 +2,35 @@
 
 use crate::arguments::{self, LogFormat};
 use crate::failure::Failure;
-use crate::inspect::record::{identifier_kinds, identifiers};
-use crate::output::{Output, csv_field, json_line, printable, stdout};
+use crate::inspect::record::identifier_kinds;
+use crate::output::{Output, stdout};
 use crate::state;
 use crate::table::{Rows, ruled};
 use crate::time::{parse_since, readable};
-use consentry_catalogue::{Certainty, Transport};
 use consentry_consent::attempt::{AttemptRow, CoalesceKey};
-use consentry_consent::{Signal, rfc3339};
-use consentry_inspect::identifiers::Identifier;
+use consentry_consent::export::{self, printable};
 use consentry_runtime::access::{AccessError, State};
 use consentry_runtime::clock;
 use consentry_runtime::store::LogQuery;
-use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-/// The head line of the CSV form.
-const CSV_HEAD: &str =
-    "first,last,count,app,service,host,signal,address,port,proto,certainty,reason,identifiers,bytes_held";
 const HEADS: [&str; 4] = ["Last (UTC)", "Times", "What", "Why"];
 /// Widths of the columns but the last.
 const WIDTHS: [u16; 3] = [12, 7, 30];
 /// Rows that are laid out together: memory does not grow with the log.
 const ROWS_AT_ONCE: usize = 200;
 
-/// One line of the JSON form.
-#[derive(Serialize)]
-struct Line<'a> {
-    #[serde(with = "rfc3339")]
-    first: i64,
-    #[serde(with = "rfc3339")]
-    last: i64,
-    count: u64,
-    app: Option<&'a str>,
-    service: Option<&'a str>,
-    host: Option<&'a str>,
-    signal: Option<Signal>,
-    address: Option<IpAddr>,
-    port: Option<u16>,
-    proto: Transport,
-    certainty: Option<Certainty>,
-    reason: &'a str,
-    #[serde(serialize_with = "identifiers")]
-    identifiers: &'a [Identifier],
-    bytes_held: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-}
-
-impl<'a> Line<'a> {
-    fn new(row: &'a AttemptRow) -> Self {
-        let attempt = &row.attempt;
-        Self {
-            first: row.first_ms,
-            last: row.last_ms,
-            count: row.count,
-            app: attempt.app.as_deref(),
-            service: attempt.service.as_deref(),
-            host: attempt.host.as_deref(),
-            signal: attempt.signal,
-            address: attempt.address,
-            port: attempt.port,
-            proto: attempt.transport,
-            certainty: attempt.certainty,
-            reason: &attempt.reason,
-            identifiers: &attempt.identifiers,
-            bytes_held: attempt.bytes_held,
-            path: attempt.path.as_deref(),
-        }
-    }
-}
-
 /// Runs the command.
 pub(crate) fn log(arguments: arguments::Log) -> Result<(), Failure> {
     let since_ms = arguments.since.as_deref().map(|since| parse_since(since, &clock::now())).transpose()?;
     let query = LogQuery {
-        service: arguments.service,
-        app: arguments.app,
+        services: arguments.service,
+        apps: arguments.app,
         since_ms,
         search: arguments.search,
         ..LogQuery::default()
@@ -173,7 +119,7 @@ impl Printer {
         let form = match format {
             LogFormat::Csv => {
                 // RFC 4180 ends lines with CR LF.
-                write!(output, "{CSV_HEAD}\r\n")?;
+                write!(output, "{}\r\n", export::CSV_HEAD)?;
                 Form::Csv
             }
             LogFormat::Jsonl => Form::Jsonl,
@@ -184,8 +130,8 @@ impl Printer {
 
     fn print(&mut self, row: &AttemptRow) -> Result<(), Failure> {
         match &mut self.form {
-            Form::Csv => write!(self.output, "{}\r\n", csv_line(row))?,
-            Form::Jsonl => json_line(&mut self.output, &Line::new(row))?,
+            Form::Csv => write!(self.output, "{}\r\n", export::csv_line(row))?,
+            Form::Jsonl => writeln!(self.output, "{}", export::json_line(row))?,
             Form::Table { rows, any } => {
                 *any = true;
                 rows.add([
@@ -252,31 +198,4 @@ fn why(row: &AttemptRow) -> String {
         lines.push(format!("{} bytes held", attempt.bytes_held));
     }
     lines.join("\n")
-}
-
-fn csv_line(row: &AttemptRow) -> String {
-    let attempt = &row.attempt;
-    let text = |text: Option<&str>| csv_field(text.unwrap_or_default());
-    let found: Vec<String> = attempt
-        .identifiers
-        .iter()
-        .map(|found| format!("{} ({}) in {}", found.kind, found.form, found.place))
-        .collect();
-    [
-        rfc3339::format(row.first_ms),
-        rfc3339::format(row.last_ms),
-        row.count.to_string(),
-        text(attempt.app.as_deref()),
-        text(attempt.service.as_deref()),
-        text(attempt.host.as_deref()),
-        text(attempt.signal.map(Signal::as_str)),
-        attempt.address.map(|address| address.to_string()).unwrap_or_default(),
-        attempt.port.map(|port| port.to_string()).unwrap_or_default(),
-        attempt.transport.to_string(),
-        attempt.certainty.map(|certainty| certainty.to_string()).unwrap_or_default(),
-        csv_field(&attempt.reason),
-        csv_field(&found.join("; ")),
-        attempt.bytes_held.to_string(),
-    ]
-    .join(",")
 }

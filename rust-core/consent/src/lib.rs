@@ -13,6 +13,7 @@ pub mod attempt;
 mod change;
 mod clock;
 mod consents;
+pub mod export;
 mod facts;
 mod hex;
 mod judge;

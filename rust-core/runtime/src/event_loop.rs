@@ -29,6 +29,8 @@ const NETWORK: Token = Token(usize::MAX - 3);
 
 /// Packets read from the TUN device before sockets and timers are served again.
 const BATCH: usize = 64;
+/// The store learns this often that the firewall is alive, as long as it has something to do: no timer wakes it for that.
+const PULSE: Duration = Duration::from_mins(3);
 /// Events taken from the system at once.
 const MOST_EVENTS: usize = 1024;
 
@@ -102,6 +104,8 @@ struct Carried {
     tun_readable: bool,
     /// Its registration asks for room to write too.
     awaits_room: bool,
+    /// When the store was last told that the firewall is alive.
+    pulsed: Option<Instant>,
     stop: bool,
     /// Why the engine is not used any more.
     failure: Option<String>,
@@ -203,6 +207,10 @@ impl EventLoop {
         }
         self.engine.flush(now, &mut self.outside.io());
         self.collect_events();
+        if now.duration_since(carried.pulsed.unwrap_or(self.started)) >= PULSE {
+            carried.pulsed = Some(now);
+            self.recorder.pulse();
+        }
         self.await_room(carried)
     }
 
@@ -264,6 +272,7 @@ impl EventLoop {
             network.resolvers.len()
         );
         self.network = network.clone();
+        self.recorder.pulse();
         self.engine.network_changed(now, &mut self.outside.io(), network);
     }
 

@@ -7,6 +7,7 @@ pub use crate::event_loop::{NobodyKnows, RunError};
 use crate::limits;
 use crate::network::{self, Watch};
 use crate::open_state::OpenState;
+use crate::protection::Cause;
 use crate::signals::StopSignals;
 use crate::slab::{DEFAULT_BUFFER_SIZE, Slab};
 use crate::sockets::{OutsideSockets, Protect, ping_is_allowed};
@@ -288,7 +289,18 @@ impl Firewall {
     /// the stop.
     pub fn run(self) -> Result<(), RunError> {
         let Self { event_loop, server, enforcing, state, .. } = self;
+        if let Err(error) = state.store.run_began(&clock::now()) {
+            log::error!("the start of protection is not noted yet: {error}");
+        }
         let result = event_loop.run();
+        let cause = match result {
+            // A failed engine kept the tunnel closed until it was stopped.
+            Ok(()) | Err(RunError::Engine(_)) => Cause::TurnedOff,
+            Err(RunError::Tun(_) | RunError::Poll(_)) => Cause::Unknown,
+        };
+        if let Err(error) = state.store.run_ended(&clock::now(), cause) {
+            log::error!("the end of protection is not noted: {error}");
+        }
         drop(server);
         drop(enforcing);
         state.recorder.flush();

@@ -21,6 +21,7 @@ pub mod firewall;
 pub mod limits;
 mod network;
 pub mod open_state;
+pub mod protection;
 mod recorder;
 pub mod resolvers;
 mod signals;

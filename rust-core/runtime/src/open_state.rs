@@ -128,6 +128,16 @@ impl OpenState {
         self.recorder.handle().catch_up();
     }
 
+    /// Notes that the firewall that runs is alive, once a minute at most. It does so itself whenever it has something to do.
+    pub fn pulse(&self) {
+        self.recorder.handle().pulse();
+    }
+
+    /// Writes the attempts that are being gathered, so that the log is complete.
+    pub fn flush(&self) {
+        self.recorder.flush();
+    }
+
     /// How the store is doing.
     pub fn health(&self) -> Health {
         self.recorder.handle().health()

@@ -48,6 +48,8 @@ struct Shared {
 struct Work {
     attempts: BTreeMap<CoalesceKey, AttemptRow>,
     sinkholes: BTreeMap<String, u32>,
+    /// The firewall that runs shows that it is alive.
+    pulse: bool,
     /// The ledger has to catch up with changes of consent.
     ledger_behind: bool,
     /// Who waits for all of this to be written, and is told once that was tried.
@@ -148,6 +150,12 @@ impl RecorderHandle {
         }
     }
 
+    /// The firewall that runs shows that it is alive. Written with other work, or on its own, once a minute at most.
+    pub(crate) fn pulse(&self) {
+        lock(&self.0.work).pulse = true;
+        self.0.news.notify_one();
+    }
+
     /// Changes of consent are in force that the ledger does not have: grants that ended by themselves, or what could not be
     /// stored when it was made.
     pub(crate) fn catch_up(&self) {
@@ -177,10 +185,15 @@ impl Shared {
                 lock(&self.work).ledger_behind = true;
                 failed = true;
             }
-            let batch = Batch {
+            let mut batch = Batch {
                 attempts: work.attempts.into_values().collect(),
                 sinkholes: work.sinkholes.into_iter().collect(),
+                pulse: None,
             };
+            if work.pulse || batch != Batch::default() {
+                let now = clock::now();
+                batch.pulse = store.wants_pulse(&now).then_some(now);
+            }
             if batch != Batch::default() {
                 failed |= !self.write(store, batch, observer);
             }
@@ -286,6 +299,7 @@ impl Work {
         self.attempts.is_empty()
             && self.sinkholes.is_empty()
             && self.waiting.is_empty()
+            && !self.pulse
             && !self.ledger_behind
             && !self.stop
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::lab::{Lab, SERVICE, look_up};
-use consentry_catalogue::{Catalogue, Standing};
+use consentry_catalogue::{Catalogue, Certainty, Standing};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -37,6 +37,9 @@ fn every_service_is_told_in_full() {
         assert_eq!(told["short_name"], known.short_name.as_str());
         assert_eq!(told["breaks_short"], known.breaks_short.as_str());
         assert_eq!(told["hosts"].as_array().unwrap().len(), known.names.len());
+        let likely = known.names.iter().filter(|rule| rule.certainty == Certainty::Inferred).count();
+        assert_eq!(told["likely_hosts"].as_array().unwrap().len(), likely);
+        assert_eq!(told["sources"].as_array().unwrap().len(), known.sources.len());
         assert_eq!(told["packages"].as_array().unwrap().len(), known.packages.len());
         assert_eq!((&told["attempts_today"], &told["attempts_7d"]), (&json!(0), &json!(0)));
         assert_eq!((&told["last_ms"], &told["muted"]), (&json!(null), &json!(false)));
@@ -137,6 +140,20 @@ fn senseless_requests_are_refused_and_change_nothing() {
         r#"{"do":"grant","service":7,"via":"screen"}"#,
         r#"{"do":"log","limit":-1}"#,
         r#"{"do":"log","before":"first"}"#,
+        r#"{"do":"log","signal":"smell"}"#,
+        r#"{"do":"log","service":[7]}"#,
+        r#"{"do":"export","format":"pdf"}"#,
+        r#"{"do":"export"}"#,
+        r#"{"do":"counts"}"#,
+        r#"{"do":"retention","days":0}"#,
+        r#"{"do":"retention","days":3651}"#,
+        r#"{"do":"retention","megabytes":0}"#,
+        r#"{"do":"retention","megabytes":1001}"#,
+        r#"{"do":"gaps"}"#,
+        r#"{"do":"ended","at_ms":1,"cause":"boredom"}"#,
+        r#"{"do":"mute","on":true}"#,
+        r#"{"do":"mute","service":"xiaomi.push","app":"a.b","on":true}"#,
+        r#"{"do":"mute","app":"","on":true}"#,
         r#"{"do":"attempt","id":"x"}"#,
         r#"{"do":"set","key":"","value":"x"}"#,
         r#"{"do":"set","key":"a b","value":"x"}"#,
@@ -204,6 +221,46 @@ fn a_muted_service_is_still_undecided() {
     assert_eq!(lab.event("consents"), json!({"event": "consents"}));
     lab.ask(&json!({"do": "mute", "service": SERVICE, "on": false}));
     assert_eq!(lab.service(SERVICE)["muted"], false);
+}
+
+#[test]
+fn an_app_can_be_muted() {
+    let lab = Lab::new();
+    let muted = || lab.ask(&json!({"do": "status"}))["muted_apps"].clone();
+    assert_eq!(muted(), json!([]));
+    lab.ask(&json!({"do": "mute", "app": "com.example.app", "on": true}));
+    assert_eq!(muted(), json!(["com.example.app"]));
+    assert_eq!(lab.service(SERVICE)["muted"], false);
+    lab.ask(&json!({"do": "mute", "app": "com.example.app", "on": false}));
+    assert_eq!(muted(), json!([]));
+}
+
+#[test]
+fn gaps_lie_between_two_engines() {
+    let lab = Lab::new();
+    let gaps = || lab.ask(&json!({"do": "gaps", "since_ms": 0}));
+    assert_eq!(gaps(), json!({"gaps": [], "protected_percent": null}));
+    let before = clock::wall_ms();
+    let apps = lab.start();
+    apps.send(&look_up()).unwrap();
+    apps.recv(&mut [0; 2000]).unwrap();
+    assert_eq!(gaps(), json!({"gaps": [], "protected_percent": 100}));
+    lab.ask(&json!({"do": "heartbeat"}));
+    lab.session.stop();
+    let after = clock::wall_ms();
+    let mut found = gaps();
+    let from = found["gaps"][0]["from_ms"].take().as_i64().unwrap();
+    assert!((before - 1..=after + 1).contains(&from), "{before} {from} {after}");
+    let gap =
+        |cause: &str| json!([{"from_ms": null, "until_ms": null, "certain_from": true, "cause": cause}]);
+    assert_eq!(found["gaps"], gap("turned_off"));
+    lab.ask(&json!({"do": "ended", "cause": "other_vpn"}));
+    let mut found = gaps();
+    found["gaps"][0]["from_ms"].take();
+    assert_eq!(found["gaps"], gap("other_vpn"));
+    // Nothing is known of a time before the first start.
+    lab.ask(&json!({"do": "ended", "at_ms": 1, "cause": "killed"}));
+    assert_eq!(gaps()["gaps"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -337,7 +394,18 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,40}".prop_map(Value::from),
-        proptest::sample::select(vec![SERVICE, "google.fcm", "screen", "15m", "restart", "com.example.app"])
+        proptest::sample::select(vec![
+            SERVICE,
+            "google.fcm",
+            "screen",
+            "15m",
+            "restart",
+            "com.example.app",
+            "csv",
+            "killed"
+        ])
+        .prop_map(Value::from),
+        proptest::collection::vec(proptest::sample::select(vec![SERVICE, "tls_sni", ""]), 0..3)
             .prop_map(Value::from),
         (any::<i64>(), any::<u64>())
             .prop_map(|(first_ms, serial)| json!({"first_ms": first_ms, "serial": serial})),
@@ -346,13 +414,53 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 #[test]
 fn any_request_is_answered_or_refused() {
-    const WORDS: [&str; 13] = [
-        "services", "grant", "revoke", "mute", "strict", "history", "log", "attempt", "status", "receipts",
-        "settings", "set", "nothing",
+    const WORDS: [&str; 22] = [
+        "services",
+        "grant",
+        "revoke",
+        "mute",
+        "strict",
+        "history",
+        "log",
+        "log_count",
+        "export",
+        "counts",
+        "retention",
+        "delete_log",
+        "gaps",
+        "heartbeat",
+        "ended",
+        "attempt",
+        "status",
+        "receipts",
+        "settings",
+        "set",
+        "nothing",
+        "",
     ];
-    const KEYS: [&str; 14] = [
-        "service", "app", "for", "via", "on", "since_ms", "search", "before", "limit", "id", "key", "value",
-        "do", "more",
+    const KEYS: [&str; 22] = [
+        "service",
+        "app",
+        "signal",
+        "for",
+        "via",
+        "on",
+        "since_ms",
+        "until_ms",
+        "search",
+        "before",
+        "after",
+        "limit",
+        "format",
+        "days",
+        "megabytes",
+        "at_ms",
+        "cause",
+        "id",
+        "key",
+        "value",
+        "do",
+        "more",
     ];
     let lab = Lab::new();
     let request = (

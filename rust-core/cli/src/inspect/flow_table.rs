@@ -3,9 +3,10 @@
 use super::Totals;
 use super::record::Record;
 use crate::failure::Failure;
-use crate::output::{Output, printable, stdout};
+use crate::output::{Output, stdout};
 use crate::table::{Rows, ruled};
 use crate::time::readable;
+use consentry_consent::export::printable;
 use std::io::Write;
 
 /// Rows that are laid out together: memory does not grow with the capture.

@@ -3,8 +3,9 @@
 use crate::time::rfc3339_nanos;
 use consentry_catalogue::Transport;
 use consentry_consent::Signal;
+use consentry_consent::export::identifiers;
 use consentry_inspect::capture::{Endpoints, Timestamp};
-use consentry_inspect::identifiers::{Form, Identifier, Kind};
+use consentry_inspect::identifiers::{Form, Identifier};
 use serde::{Serialize, Serializer};
 use std::net::SocketAddr;
 
@@ -115,24 +116,6 @@ pub(super) fn transport(endpoints: &Endpoints) -> Transport {
         capture::Transport::Udp => Transport::Udp,
         capture::Transport::Icmp => Transport::Icmp,
     }
-}
-
-/// An identifier as the output has it.
-#[derive(Serialize)]
-struct Seen<'a> {
-    kind: Kind,
-    form: Form,
-    #[serde(rename = "where")]
-    place: &'a str,
-}
-
-/// Writes identifiers as `{"kind", "form", "where"}`.
-pub(crate) fn identifiers<S: Serializer>(found: &[Identifier], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(found.iter().map(|found| Seen {
-        kind: found.kind,
-        form: found.form,
-        place: &found.place,
-    }))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

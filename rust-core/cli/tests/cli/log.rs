@@ -42,7 +42,7 @@ fn with_log() -> Folder {
         (attempt("xiaomi.ads", "=cmd|' /C calc'!A0"), now - 500),
     ];
     for (attempt, time) in rows {
-        let batch = Batch { attempts: vec![AttemptRow::new(attempt, time)], sinkholes: Vec::new() };
+        let batch = Batch { attempts: vec![AttemptRow::new(attempt, time)], ..Batch::default() };
         store.record(&batch, time).unwrap();
     }
     folder

@@ -165,7 +165,7 @@ fn what_was_held_back_is_logged_and_survives_the_firewall() {
     lab.stop().unwrap();
     assert!(!state.is_running());
     let mut rows = Vec::new();
-    let query = LogQuery { service: Some(SERVICE.to_owned()), ..LogQuery::default() };
+    let query = LogQuery { services: vec![SERVICE.to_owned()], ..LogQuery::default() };
     state
         .attempts(&query, &mut |row| {
             rows.push(row);

@@ -205,3 +205,23 @@ fn a_denial_is_a_decision_even_if_nothing_was_granted() {
     );
     assert!(matches!(state.deny("no.such", Via::Screen), Err(DecisionError::Consent(_))));
 }
+
+#[test]
+fn between_two_firewalls_there_is_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = open(folder.path(), &Arc::default());
+    let protection = || state.store().protection(0, &crate::clock::now()).unwrap();
+    assert_eq!(protection().protected_percent, None);
+    let firewall = Running::start(&state, |_| {});
+    firewall.ask();
+    assert_eq!(protection().protected_percent, Some(100));
+    firewall.stop().unwrap();
+    let gaps = protection().gaps;
+    assert_eq!((gaps.len(), gaps[0].until_ms, gaps[0].certain_from), (1, None, true));
+    assert_eq!(gaps[0].cause, crate::protection::Cause::TurnedOff);
+    // Started again at once: the tunnel only changed over.
+    let firewall = Running::start(&state, |_| {});
+    firewall.ask();
+    assert_eq!(protection().gaps, []);
+    firewall.stop().unwrap();
+}

@@ -1,6 +1,7 @@
 //! The attempt log: rows in order of their first attempt, repeats counted in place.
 use super::query::MOST_ROWS;
-use super::{Cursor, LogQuery, NumberedPage, Page, SINKHOLES, Store, StoreError, tallies};
+use super::{Cursor, LogQuery, NumberedPage, Page, SINKHOLES, Store, StoreError, runs, tallies};
+use consentry_consent::Clock;
 use consentry_consent::attempt::{AttemptRow, COALESCE_MS, CoalesceKey};
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 use std::collections::BTreeMap;
@@ -9,13 +10,10 @@ use std::sync::PoisonError;
 /// First attempt (milliseconds since 1970-01-01T00:00:00Z) and a serial number, to the JSON of an [`AttemptRow`].
 const ATTEMPTS: TableDefinition<(i64, u64), &[u8]> = TableDefinition::new("attempts");
 
-/// The log is bounded in size: at some 400 bytes a row, about 80 MB.
-const MOST_LOGGED: u64 = 200_000;
 /// Rows that may still take repeats, kept in memory; more different ones within ten minutes start new rows early.
 const MOST_OPEN: usize = 20_000;
 /// Old rows removed with one batch, so that a batch stays short whatever the retention is set to.
 const MOST_REMOVED: usize = 5_000;
-const DAY_MS: i64 = 86_400_000;
 
 /// What is written together, off the packet thread.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +22,8 @@ pub struct Batch {
     pub attempts: Vec<AttemptRow>,
     /// Sinkhole mappings: name and place in the pool.
     pub sinkholes: Vec<(String, u32)>,
+    /// A sign of life of the firewall that runs.
+    pub pulse: Option<Clock>,
 }
 
 /// A row as it stands in the log after a batch.
@@ -35,6 +35,17 @@ pub struct Logged {
     pub row: AttemptRow,
     /// Nothing was ever logged of its service before.
     pub first_of_service: bool,
+}
+
+/// How much there is in the attempt log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSize {
+    /// Rows.
+    pub rows: u64,
+    /// When the oldest begins: milliseconds since 1970-01-01T00:00:00Z.
+    pub first_ms: Option<i64>,
+    /// When the newest begins: milliseconds since 1970-01-01T00:00:00Z.
+    pub last_ms: Option<i64>,
 }
 
 /// The rows that further attempts may be counted in.
@@ -58,27 +69,36 @@ impl Store {
     /// Nothing of the batch was written.
     pub fn record(&self, batch: &Batch, now_ms: i64) -> Result<Vec<Logged>, StoreError> {
         let mut open_rows = self.open_rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let retention_ms = i64::from(self.retention_days()?).saturating_mul(DAY_MS);
+        let retention = self.retention()?;
+        let keep_from_ms = retention.keep_from_ms(now_ms);
         let mut open = if open_rows.loaded {
             open_rows.clone()
         } else {
             self.disk.read(|t| OpenRows::load(t, now_ms))?
         };
         let changed = open.take_in(&batch.attempts, now_ms);
-        let mut new = self.disk.write(|transaction| {
+        let mut present = self.present_run();
+        let alive = present.as_ref().zip(batch.pulse).map(|(run, now)| run.alive_at(&now));
+        let (mut new, number) = self.disk.write(|transaction| {
+            let number = alive.as_ref().map(|run| runs::write(transaction, run)).transpose()?;
             let mut log = transaction.open_table(ATTEMPTS)?;
             for (place, row) in &changed {
                 let json = serde_json::to_vec(row).expect("a row holds nothing that JSON cannot express");
                 log.insert((place.first_ms, place.serial), json.as_slice())?;
             }
-            remove_old(&mut log, now_ms.saturating_sub(retention_ms))?;
+            remove_old(&mut log, keep_from_ms, retention.most_rows())?;
             let mut sinkholes = transaction.open_table(SINKHOLES)?;
             for (name, index) in &batch.sinkholes {
                 sinkholes.insert(name.as_str(), index)?;
             }
-            tallies::count(transaction, &batch.attempts, now_ms)
+            let new = tallies::count(transaction, &batch.attempts, now_ms, keep_from_ms)?;
+            Ok((new, number))
         })?;
         *open_rows = open;
+        if let Some((run, number)) = alive.zip(number) {
+            *present = Some(run.stored(number));
+        }
+        drop(present);
         let logged = changed.into_iter().map(|(place, row)| {
             let first_of_service = row.attempt.service.as_ref().is_some_and(|service| new.remove(service));
             Logged { place, row, first_of_service }
@@ -133,6 +153,10 @@ impl Store {
                 // A row takes repeats for ten minutes after its first attempt.
                 from.0 = since.saturating_sub(COALESCE_MS);
             }
+            if let Some(until) = query.until_ms {
+                let Some(last_ms) = until.checked_sub(1) else { return Ok(NumberedPage::default()) };
+                to.0 = last_ms;
+            }
             match query.after.map(|place| (place.first_ms, place.serial)) {
                 Some(place) if query.newest_first => to = to.min((place.0, place.1)),
                 Some(place) => from = from.max((place.0, place.1)),
@@ -171,6 +195,60 @@ impl Store {
             None => Ok(page),
             Some(first_ms) => Err(self.damaged_row(first_ms)),
         }
+    }
+
+    /// How much there is in the log.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn log_size(&self) -> Result<LogSize, StoreError> {
+        self.disk.read(|transaction| {
+            let log = transaction.open_table(ATTEMPTS)?;
+            let (first, last) = (log.first()?, log.last()?);
+            Ok(LogSize {
+                rows: log.len()?,
+                first_ms: first.map(|(key, _)| key.value().0),
+                last_ms: last.map(|(key, _)| key.value().0),
+            })
+        })
+    }
+
+    /// How many rows, and how many attempts in them, a query wants, whatever its limit.
+    ///
+    /// # Errors
+    /// As for [`Self::attempts`].
+    pub fn count_attempts(&self, query: &LogQuery) -> Result<(u64, u64), StoreError> {
+        let mut query = LogQuery { limit: None, after: None, ..query.clone() };
+        let (mut rows, mut attempts) = (0, 0u64);
+        loop {
+            let page = self.attempts(&query)?;
+            rows += page.rows.len() as u64;
+            attempts = page.rows.iter().fold(attempts, |sum, row| sum.saturating_add(row.count));
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok((rows, attempts)),
+            }
+        }
+    }
+
+    /// Deletes every attempt for good, and the counts of them; consents and their history stay. Returns how many rows there
+    /// were.
+    ///
+    /// # Errors
+    /// Nothing was deleted; or, where only the last step failed, the file still has its size.
+    pub fn delete_log(&self) -> Result<u64, StoreError> {
+        let mut open_rows = self.open_rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = self.disk.write(|transaction| {
+            let rows = transaction.open_table(ATTEMPTS)?.len()?;
+            transaction.delete_table(ATTEMPTS)?;
+            create_table(transaction)?;
+            tallies::forget(transaction)?;
+            Ok(rows)
+        })?;
+        open_rows.rows.clear();
+        // What was deleted would stay readable in free pages of the file.
+        self.disk.compact()?;
+        Ok(rows)
     }
 
     fn damaged_row(&self, first_ms: i64) -> StoreError {
@@ -230,10 +308,11 @@ impl OpenRows {
 fn remove_old(
     log: &mut redb::Table<'_, (i64, u64), &'static [u8]>,
     keep_from_ms: i64,
+    most_rows: u64,
 ) -> Result<(), redb::Error> {
     for _ in 0..MOST_REMOVED {
         let Some(first_ms) = log.first()?.map(|(key, _)| key.value().0) else { return Ok(()) };
-        if first_ms >= keep_from_ms && log.len()? <= MOST_LOGGED {
+        if first_ms >= keep_from_ms && log.len()? <= most_rows {
             return Ok(());
         }
         log.pop_first()?;

@@ -51,6 +51,17 @@ impl Disk {
         })
     }
 
+    /// Gives free pages back to the system.
+    pub(super) fn compact(&self) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = &mut *database else { return Ok(()) };
+        let result = guarded(|| Ok(open.compact()?));
+        result.map(|_| ()).map_err(|error| {
+            *database = None;
+            self.explain(error)
+        })
+    }
+
     /// The error for contents that cannot be right.
     pub(super) fn corrupt(&self, detail: &str) -> StoreError {
         StoreError::Corrupt { path: self.path.clone(), detail: detail.to_owned() }

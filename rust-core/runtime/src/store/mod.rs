@@ -11,13 +11,16 @@ mod ledger;
 mod lock;
 mod preferences;
 mod query;
+mod retention;
+mod runs;
 mod tallies;
 
-pub use attempts::{Batch, Logged};
+pub use attempts::{Batch, LogSize, Logged};
 pub use error::StoreError;
 pub use ledger::ConsentLedger;
 pub use query::{Cursor, LogQuery, NumberedPage, Page};
-pub use tallies::{Seen, TALLY_MS, Tally};
+pub use retention::Retention;
+pub use tallies::{Counts, Seen, TALLY_MS, Tally};
 
 pub(crate) use folder::{control_socket, prepare as prepare_folder};
 pub(crate) use lock::StateLock;
@@ -41,16 +44,13 @@ const SINKHOLES: TableDefinition<&str, u32> = TableDefinition::new("sinkholes");
 const SCHEMA_KEY: &str = "schema";
 const SECRET_KEY: &str = "secret";
 const SIGNING_KEY: &str = "signing_key";
-const RETENTION_DAYS: &str = "retention_days";
-
-/// How long attempts are kept unless the owner says otherwise.
-const DEFAULT_RETENTION_DAYS: u32 = 30;
 
 /// An open store, with its lock.
 #[derive(Debug)]
 pub struct Store {
     disk: Disk,
     open_rows: Mutex<attempts::OpenRows>,
+    present: Mutex<Option<runs::Present>>,
     /// Held until the store is dropped.
     _lock: Option<StateLock>,
 }
@@ -75,7 +75,7 @@ impl Store {
     }
 
     fn on(disk: Disk, lock: Option<StateLock>) -> Result<Self, StoreError> {
-        let store = Self { disk, open_rows: Mutex::default(), _lock: lock };
+        let store = Self { disk, open_rows: Mutex::default(), present: Mutex::default(), _lock: lock };
         store.check_schema()?;
         Ok(store)
     }
@@ -99,25 +99,6 @@ impl Store {
             .map_err(|_| StoreError::NoRandomness)?;
         self.set_setting(SECRET_KEY, &secret)?;
         Ok(secret)
-    }
-
-    /// How many days attempts are kept.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn retention_days(&self) -> Result<u32, StoreError> {
-        Ok(self
-            .setting(RETENTION_DAYS)?
-            .and_then(|bytes| bytes.try_into().ok().map(u32::from_be_bytes))
-            .unwrap_or(DEFAULT_RETENTION_DAYS))
-    }
-
-    /// Sets how many days attempts are kept. Older ones go with the next batch.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn set_retention_days(&self, days: u32) -> Result<(), StoreError> {
-        self.set_setting(RETENTION_DAYS, &days.to_be_bytes())
     }
 
     /// Every sinkhole mapping, by name.

@@ -1,4 +1,5 @@
 //! What to read from the attempt log.
+use consentry_consent::Signal;
 use consentry_consent::attempt::AttemptRow;
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +10,16 @@ pub(super) const MOST_ROWS: usize = 500;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogQuery {
-    /// Of this service: its id.
-    pub service: Option<String>,
-    /// Of this app: its package name.
-    pub app: Option<String>,
+    /// Of one of these services: their ids. The empty id stands for no service.
+    pub services: Vec<String>,
+    /// Of one of these apps: their package names. The empty name stands for an unknown app.
+    pub apps: Vec<String>,
+    /// Recognised by one of these signals.
+    pub signals: Vec<Signal>,
     /// Whose last repeat is not before this: milliseconds since 1970-01-01T00:00:00Z.
     pub since_ms: Option<i64>,
+    /// Whose first attempt is before this: milliseconds since 1970-01-01T00:00:00Z.
+    pub until_ms: Option<i64>,
     /// With this text, in any case, in service, host, app, address, path or reason.
     pub search: Option<String>,
     /// Newest first, instead of oldest first.
@@ -40,6 +45,11 @@ impl Cursor {
     pub fn id(self) -> i64 {
         let serial = (self.serial % Self::SERIALS as u64) as i64;
         self.first_ms.saturating_mul(Self::SERIALS).saturating_add(serial)
+    }
+
+    /// When the row began: milliseconds since 1970-01-01T00:00:00Z.
+    pub fn first_ms(self) -> i64 {
+        self.first_ms
     }
 
     /// When the row of that number began: milliseconds since 1970-01-01T00:00:00Z.
@@ -76,18 +86,16 @@ impl LogQuery {
     /// Whether a row is wanted, its place in the log apart.
     pub fn wants(&self, row: &AttemptRow) -> bool {
         let attempt = &row.attempt;
-        let is = |wanted: &Option<String>, found: &Option<String>| {
-            wanted.as_ref().is_none_or(|wanted| found.as_ref() == Some(wanted))
-        };
-        is(&self.service, &attempt.service)
-            && (is(&self.app, &attempt.app) || self.is_one_of(attempt.app.as_deref()))
+        let (service, app) = (attempt.service.as_deref().unwrap_or(""), attempt.app.as_deref().unwrap_or(""));
+        (self.services.is_empty() || self.services.iter().any(|wanted| wanted == service))
+            // Apps that share a user id are logged together, joined by `+`.
+            && (self.apps.is_empty()
+                || self.apps.iter().any(|wanted| wanted == app || app.split('+').any(|one| wanted == one)))
+            && (self.signals.is_empty()
+                || attempt.signal.is_some_and(|signal| self.signals.contains(&signal)))
             && self.since_ms.is_none_or(|since| row.last_ms >= since)
+            && self.until_ms.is_none_or(|until| row.first_ms < until)
             && self.search.as_ref().is_none_or(|text| contains(row, text))
-    }
-
-    /// Apps that share a user id are logged together, joined by `+`.
-    fn is_one_of(&self, apps: Option<&str>) -> bool {
-        apps.zip(self.app.as_deref()).is_some_and(|(apps, wanted)| apps.split('+').any(|app| app == wanted))
     }
 }
 

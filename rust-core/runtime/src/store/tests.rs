@@ -1,8 +1,9 @@
 use super::faulty::FaultyDisk;
 use super::*;
+use crate::protection::{Cause, Gap};
 use consentry_catalogue::{Catalogue, Transport};
 use consentry_consent::attempt::{Attempt, AttemptRow, COALESCE_MS};
-use consentry_consent::{Change, Scope, Signal, Term, Via};
+use consentry_consent::{Change, Clock, Scope, Signal, Term, Via};
 use proptest::prelude::*;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -63,15 +64,18 @@ fn everything_survives_reopening() {
     let store = Arc::new(Store::open(folder.path()).unwrap());
     let secret = store.secret().unwrap();
     grant(&store);
-    store.set_retention_days(7).unwrap();
-    let batch =
-        Batch { attempts: vec![row("a.example", START_MS)], sinkholes: vec![("a.example".to_owned(), 7)] };
+    store.set_retention(Retention { days: 7, megabytes: 3 }).unwrap();
+    let batch = Batch {
+        attempts: vec![row("a.example", START_MS)],
+        sinkholes: vec![("a.example".to_owned(), 7)],
+        pulse: None,
+    };
     store.record(&batch, START_MS).unwrap();
     drop(store);
 
     let store = Arc::new(Store::open(folder.path()).unwrap());
     assert_eq!(store.secret().unwrap(), secret);
-    assert_eq!(store.retention_days().unwrap(), 7);
+    assert_eq!(store.retention().unwrap(), Retention { days: 7, megabytes: 3 });
     assert_eq!(store.sinkholes().unwrap(), [("a.example".to_owned(), 7)]);
     assert_eq!(store.attempts(&LogQuery::default()).unwrap().rows, [row("a.example", START_MS)]);
     let stored = ConsentLedger::open(store).unwrap();
@@ -258,11 +262,14 @@ fn the_log_can_be_searched() {
     record(&store, vec![row("a.example", START_MS), other, addressed], START_MS + 2);
     let query = LogQuery::default;
     assert_eq!(
-        hosts(&store, &LogQuery { service: Some("generic.other".to_owned()), ..query() }),
+        hosts(&store, &LogQuery { services: vec!["generic.other".to_owned()], ..query() }),
         ["tracking.example"]
     );
-    assert_eq!(hosts(&store, &LogQuery { app: Some("com.two".to_owned()), ..query() }), ["tracking.example"]);
-    assert_eq!(hosts(&store, &LogQuery { app: Some("com.tw".to_owned()), ..query() }), [] as [&str; 0]);
+    assert_eq!(
+        hosts(&store, &LogQuery { apps: vec!["com.two".to_owned()], ..query() }),
+        ["tracking.example"]
+    );
+    assert_eq!(hosts(&store, &LogQuery { apps: vec!["com.tw".to_owned()], ..query() }), [] as [&str; 0]);
     assert_eq!(
         hosts(&store, &LogQuery { search: Some("TRACK".to_owned()), ..query() }),
         ["tracking.example"]
@@ -287,7 +294,7 @@ fn a_row_that_began_earlier_is_found_by_its_last_repeat() {
 fn what_is_older_than_the_retention_goes() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    store.set_retention_days(1).unwrap();
+    store.set_retention(Retention { days: 1, megabytes: 1 }).unwrap();
     let day = 86_400_000;
     record(&store, vec![row("old.example", START_MS)], START_MS);
     record(&store, vec![row("new.example", START_MS + day)], START_MS + day);
@@ -379,22 +386,120 @@ fn attempts_are_counted_by_service_and_quarter_of_an_hour() {
     record(&store, vec![row("a.example", start), row("b.example", start + TALLY_MS - 1), strict], start);
     record(&store, vec![row("a.example", start + TALLY_MS)], start + TALLY_MS);
     let counts = |from_ms| -> Vec<_> {
-        let tallies = store.tallies(from_ms).unwrap();
-        tallies.into_iter().map(|tally| (tally.from_ms, tally.service, tally.count)).collect()
+        let tallies = store.tallies(from_ms, i64::MAX).unwrap();
+        tallies.into_iter().map(|tally| (tally.from_ms, tally.counts.services)).collect()
     };
-    let service = Some(SERVICE.to_owned());
+    let of = |counts: &[(&str, u64)]| -> std::collections::BTreeMap<String, u64> {
+        counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    };
     assert_eq!(
         counts(start),
-        [(start, None, 1), (start, service.clone(), 2), (start + TALLY_MS, service.clone(), 1)]
+        [(start, of(&[("", 1), (SERVICE, 2)])), (start + TALLY_MS, of(&[(SERVICE, 1)]))]
     );
-    assert_eq!(counts(start + TALLY_MS), [(start + TALLY_MS, service, 1)]);
+    assert_eq!(counts(start + TALLY_MS), [(start + TALLY_MS, of(&[(SERVICE, 1)]))]);
     assert_eq!(counts(start + 2 * TALLY_MS), []);
+    let mut all = Counts::default();
+    for tally in store.tallies(start, start + TALLY_MS - 1).unwrap() {
+        all.add(&tally.counts);
+    }
+    assert_eq!(all.total(), 3);
+    assert_eq!(all.apps, of(&[("com.miui.weather2", 3)]));
+    assert_eq!(all.signals, of(&[("dns_question", 3)]));
+}
+
+#[test]
+fn apps_that_cannot_be_told_apart_count_each() {
+    let store = FaultyDisk::default().store();
+    let mut shared = row("a.example", START_MS);
+    shared.attempt.app = Some("com.one+com.two".to_owned());
+    let mut unknown = row("b.example", START_MS);
+    unknown.attempt.app = None;
+    record(&store, vec![shared, unknown], START_MS);
+    let counts = store.tallies(0, i64::MAX).unwrap().remove(0).counts;
+    let apps: Vec<_> = counts.apps.iter().map(|(app, count)| (app.as_str(), *count)).collect();
+    assert_eq!((apps, counts.total()), (vec![("", 1), ("com.one", 1), ("com.two", 1)], 2));
+}
+
+#[test]
+fn a_deleted_log_leaves_no_trace_and_nobody_is_asked_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path()).unwrap());
+    grant(&store);
+    let rows: Vec<_> = (0..3_000).map(|i| row(&format!("trace-of-host-{i}.example"), START_MS)).collect();
+    record(&store, rows, START_MS);
+    let before = std::fs::metadata(store.path()).unwrap().len();
+    assert_eq!(store.delete_log().unwrap(), 3_000);
+    assert_eq!(store.delete_log().unwrap(), 0);
+    assert_eq!(store.attempts(&LogQuery::default()).unwrap(), Page::default());
+    assert_eq!(store.tallies(0, i64::MAX).unwrap(), []);
+    assert_eq!(store.services_seen().unwrap()[SERVICE], Seen { times: None });
+    let bytes = std::fs::read(store.path()).unwrap();
+    assert!(bytes.len() as u64 * 2 < before, "{} of {before}", bytes.len());
+    assert!(!bytes.windows(14).any(|part| part == b"trace-of-host-"), "what was deleted can still be read");
+    // The same attempt begins a new row; its service is no new one.
+    let logged = store
+        .record(
+            &Batch { attempts: vec![row("trace-of-host-1.example", START_MS + 1)], ..Batch::default() },
+            START_MS + 1,
+        )
+        .unwrap();
+    assert_eq!((logged[0].row.count, logged[0].first_of_service), (1, false));
+    assert_eq!(store.services_seen().unwrap()[SERVICE], Seen { times: Some((START_MS + 1, START_MS + 1)) });
+    assert_eq!(ConsentLedger::open(store).unwrap().consents().grants().count(), 1);
+}
+
+#[test]
+fn the_log_keeps_to_its_size() {
+    let store = FaultyDisk::default().store();
+    store.set_retention(Retention { days: 30, megabytes: 1 }).unwrap();
+    let most = 1_000_000 / 400;
+    let rows: Vec<_> = (0..most + 10).map(|i| row(&format!("h{i}.example"), START_MS + i)).collect();
+    record(&store, rows, START_MS);
+    let size = store.log_size().unwrap();
+    assert_eq!((size.rows, size.first_ms), (most as u64, Some(START_MS + 10)), "the oldest go first");
+}
+
+#[test]
+fn several_services_apps_and_signals_can_be_asked_for_at_once() {
+    let store = FaultyDisk::default().store();
+    let rows =
+        [("one", "a.b", Signal::TlsSni), ("two", "c.d", Signal::Address), ("three", "e.f", Signal::TlsSni)];
+    let rows = rows.into_iter().zip(0..).map(|((service, app, signal), at)| {
+        let mut row = row(&format!("{service}.example"), START_MS + at);
+        row.attempt.service = Some(service.to_owned());
+        row.attempt.app = Some(app.to_owned());
+        row.attempt.signal = Some(signal);
+        row
+    });
+    let mut all: Vec<_> = rows.collect();
+    let mut nameless = row("nobody.example", START_MS + 3);
+    (nameless.attempt.service, nameless.attempt.app) = (None, None);
+    all.push(nameless);
+    record(&store, all, START_MS + 3);
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let found = |query: LogQuery| {
+        let count = store.count_attempts(&query).unwrap();
+        let hosts = hosts(&store, &query);
+        assert_eq!(count, (hosts.len() as u64, hosts.len() as u64));
+        hosts.into_iter().map(|host| host.replace(".example", "")).collect::<Vec<_>>()
+    };
+    let query = LogQuery::default;
+    assert_eq!(found(LogQuery { services: texts(&["one", "three"]), ..query() }), ["one", "three"]);
+    assert_eq!(found(LogQuery { services: texts(&["", "two"]), ..query() }), ["two", "nobody"]);
+    assert_eq!(found(LogQuery { apps: texts(&["c.d", ""]), ..query() }), ["two", "nobody"]);
+    assert_eq!(found(LogQuery { signals: vec![Signal::TlsSni], ..query() }), ["one", "three"]);
+    let both = LogQuery { signals: vec![Signal::TlsSni], apps: texts(&["e.f", "c.d"]), ..query() };
+    assert_eq!(found(both), ["three"]);
+    assert_eq!(found(LogQuery { until_ms: Some(START_MS + 2), ..query() }), ["one", "two"]);
+    assert_eq!(found(LogQuery { until_ms: Some(i64::MIN), ..query() }), [] as [&str; 0]);
+    let between = LogQuery { since_ms: Some(START_MS + 1), until_ms: Some(START_MS + 3), ..query() };
+    assert_eq!(found(between), ["two", "three"]);
 }
 
 #[test]
 fn only_the_very_first_attempt_of_a_service_is_its_first() {
     let store = FaultyDisk::default().store();
-    store.set_retention_days(1).unwrap();
+    store.set_retention(Retention { days: 1, megabytes: 1 }).unwrap();
     let firsts = |rows: Vec<AttemptRow>, now_ms| -> Vec<bool> {
         let logged = store.record(&Batch { attempts: rows, ..Batch::default() }, now_ms).unwrap();
         logged.into_iter().map(|logged| logged.first_of_service).collect()
@@ -411,9 +516,9 @@ fn only_the_very_first_attempt_of_a_service_is_its_first() {
     assert_eq!(firsts(vec![row("a.example", later)], later), [false]);
     assert_eq!(hosts(&store, &LogQuery::default()), ["a.example"]);
     let seen = store.services_seen().unwrap();
-    assert_eq!(seen[SERVICE], Seen { first_ms: START_MS, last_ms: later });
+    assert_eq!(seen[SERVICE], Seen { times: Some((START_MS, later)) });
     assert_eq!(seen.len(), 2);
-    assert_eq!(store.tallies(0).unwrap().len(), 1, "tallies older than a week are of no use");
+    assert_eq!(store.tallies(0, i64::MAX).unwrap().len(), 1, "tallies older than a week are of no use");
 }
 
 #[test]
@@ -425,7 +530,7 @@ fn what_could_not_be_written_is_not_counted_either() {
     assert!(matches!(store.record(&batch, START_MS), Err(StoreError::Full { .. })));
     disk.set_full(false);
     assert!(store.record(&batch, START_MS).unwrap()[0].first_of_service);
-    assert_eq!(store.tallies(0).unwrap().iter().map(|tally| tally.count).sum::<u64>(), 1);
+    assert_eq!(store.tallies(0, i64::MAX).unwrap()[0].counts.total(), 1);
 }
 
 #[test]
@@ -458,4 +563,75 @@ fn preferences_survive_reopening_and_are_told_apart_by_their_prefix() {
     let muted: Vec<_> = store.preferences("muted/").unwrap().into_iter().collect();
     assert_eq!(muted, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
     assert_eq!(store.preferences("").unwrap().len(), 3);
+}
+
+/// A clock reading that many milliseconds after the phone's start.
+fn at(boot: u8, boot_ms: u64) -> Clock {
+    Clock { wall_ms: START_MS + boot_ms as i64, boot_ms, boot_id: [boot; 16] }
+}
+
+#[test]
+fn a_killed_firewall_leaves_a_gap_and_its_end_can_be_reported() {
+    let disk = FaultyDisk::default();
+    let store = disk.store();
+    store.run_began(&at(1, 0)).unwrap();
+    assert!(!store.wants_pulse(&at(1, 59_999)));
+    assert!(store.wants_pulse(&at(1, 60_000)));
+    store.record(&Batch { pulse: Some(at(1, 60_000)), ..Batch::default() }, START_MS).unwrap();
+    assert_eq!(store.protection(0, &at(1, 90_000)).unwrap().gaps, []);
+    // Killed.
+    drop(store);
+    let store = disk.store();
+    let gaps = store.protection(0, &at(1, 200_000)).unwrap().gaps;
+    let (from_ms, cause) = (START_MS + 60_000, Cause::Unknown);
+    assert_eq!(gaps, [Gap { from_ms, until_ms: None, certain_from: false, cause }]);
+    store.run_began(&at(1, 200_000)).unwrap();
+    store.explain_end(Some(START_MS + 100_000), Cause::Killed).unwrap();
+    let gaps = store.protection(0, &at(1, 300_000)).unwrap().gaps;
+    let killed = Gap {
+        from_ms: START_MS + 100_000,
+        until_ms: Some(START_MS + 200_000),
+        certain_from: true,
+        cause: Cause::Killed,
+    };
+    assert_eq!(gaps, std::slice::from_ref(&killed));
+    // What is known for certain stays as it is, and so does the one that runs.
+    store.explain_end(Some(START_MS + 150_000), Cause::Crashed).unwrap();
+    store.explain_end(Some(0), Cause::Crashed).unwrap();
+    assert_eq!(store.protection(0, &at(1, 300_000)).unwrap().gaps, [killed]);
+}
+
+#[test]
+fn an_orderly_end_is_certain_and_its_cause_can_be_given_before_or_after() {
+    let store = FaultyDisk::default().store();
+    let cause = |now: &Clock| store.protection(0, now).unwrap().gaps.last().unwrap().cause;
+    store.run_began(&at(1, 0)).unwrap();
+    store.run_ended(&at(1, 10_000), Cause::TurnedOff).unwrap();
+    assert_eq!(cause(&at(1, 20_000)), Cause::TurnedOff);
+    store.explain_end(None, Cause::OtherVpn).unwrap();
+    assert_eq!(cause(&at(1, 20_000)), Cause::OtherVpn);
+    store.run_began(&at(1, 30_000)).unwrap();
+    store.explain_end(None, Cause::PhoneOff).unwrap();
+    store.run_ended(&at(1, 40_000), Cause::TurnedOff).unwrap();
+    assert_eq!(cause(&at(1, 50_000)), Cause::PhoneOff);
+    // Announced, but then it went on.
+    store.run_began(&at(1, 60_000)).unwrap();
+    store.explain_end(None, Cause::PhoneOff).unwrap();
+    store.record(&Batch { pulse: Some(at(1, 120_000)), ..Batch::default() }, START_MS).unwrap();
+    store.run_ended(&at(1, 130_000), Cause::TurnedOff).unwrap();
+    assert_eq!(cause(&at(1, 140_000)), Cause::TurnedOff);
+}
+
+#[test]
+fn a_full_disk_at_the_start_does_not_make_a_gap_of_what_was_protected() {
+    let disk = FaultyDisk::default();
+    let store = disk.store();
+    disk.set_full(true);
+    assert!(store.run_began(&at(1, 0)).is_err());
+    disk.set_full(false);
+    assert!(store.wants_pulse(&at(1, 1)), "it is to be brought in as soon as it can");
+    store.record(&Batch { pulse: Some(at(1, 60_000)), ..Batch::default() }, START_MS).unwrap();
+    store.run_ended(&at(1, 90_000), Cause::TurnedOff).unwrap();
+    let found = store.protection(0, &at(1, 180_000)).unwrap();
+    assert_eq!((found.gaps.len(), found.protected_percent), (1, Some(50)));
 }
