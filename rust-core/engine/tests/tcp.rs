@@ -588,3 +588,113 @@ fn a_new_network_resets_every_flow() {
     assert!(world.internet.connection(server).aborted);
     assert_eq!(world.buffers.lent, 0);
 }
+
+/// One request over HTTP/2 without TLS: what the client says first, its settings, and its headers (RFC 9113 §3.4, §6).
+fn http2_get(host: &str, path: &str, stream: u8) -> Vec<u8> {
+    let text = |text: &str| [&[text.len() as u8][..], text.as_bytes()].concat();
+    let field = |name: &str, value: &str| [vec![0], text(name), text(value)].concat();
+    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", path)];
+    let block: Vec<u8> = fields.iter().flat_map(|(name, value)| field(name, value)).collect();
+    [&[0, 0, block.len() as u8, 1, 5, 0, 0, 0, stream][..], &block].concat()
+}
+
+#[test]
+fn http2_without_tls_is_judged_request_by_request() {
+    let mut world = World::new();
+    let server = "192.0.2.80:8080";
+    let app = world.phone.connect(server);
+    world.settle();
+    let start = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 0, 0, 4, 0, 0, 0, 0, 0][..]].concat();
+    world.phone.send(app, &start);
+    world.settle();
+    assert!(world.internet.dialled.is_empty(), "nothing was asked for yet");
+    let first = http2_get("example.com", "/", 1);
+    world.phone.send(app, &first);
+    world.settle();
+    let said = [start, first].concat();
+    assert_eq!(world.internet.connection(server).received, said);
+    let window = [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 1, 0, 0];
+    world.phone.send(app, &window);
+    world.settle();
+    assert_eq!(world.internet.connection(server).received, [&said[..], &window].concat());
+    world
+        .phone
+        .send(app, &http2_get("api.account.xiaomi.com", "/pass/user@id?externalId=%2B447700900456", 3));
+    world.settle();
+    assert_eq!(world.internet.connection(server).received, [&said[..], &window].concat());
+    assert_eq!(world.phone.state(app), State::Closed);
+    assert_eq!(world.attempts.len(), 1);
+    assert_eq!(world.attempts[0].identifiers.len(), 1, "{:?}", world.attempts[0]);
+}
+
+#[test]
+fn after_an_upgrade_http2_is_judged_too() {
+    let mut world = World::new();
+    let server = "192.0.2.80:80";
+    let app = world.phone.connect(server);
+    world.settle();
+    let upgrade = b"GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+    world.phone.send(app, upgrade);
+    world.settle();
+    world.internet.say(server, b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    world.settle();
+    world.phone.read(app);
+    let start = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 0, 0, 4, 0, 0, 0, 0, 0][..]].concat();
+    world.phone.send(app, &start);
+    world.settle();
+    let said = [&upgrade[..], &start].concat();
+    assert_eq!(world.internet.connection(server).received, said, "the client may wait for the server here");
+    world.phone.send(app, &http2_get("api.account.xiaomi.com", "/", 3));
+    world.settle();
+    assert_eq!(world.internet.connection(server).received, said);
+    assert_eq!(world.attempts.len(), 1);
+}
+
+#[test]
+fn the_hello_behind_starttls_is_judged() {
+    for (name, served) in [("mail.example.com", true), ("api.account.xiaomi.com", false)] {
+        let mut world = World::new();
+        let server = "192.0.2.25:587";
+        let app = world.phone.connect(server);
+        world.settle();
+        world.internet.say(server, b"220 mail.example.com ESMTP\r\n");
+        world.settle();
+        world.phone.send(app, b"EHLO phone\r\n");
+        world.settle();
+        assert_eq!(world.internet.connection(server).received, b"EHLO phone\r\n", "each line passes at once");
+        world.phone.send(app, b"STARTTLS\r\n");
+        world.settle();
+        world.phone.send(app, &client_hello(name));
+        world.settle();
+        let said = b"EHLO phone\r\nSTARTTLS\r\n".to_vec();
+        let expected = if served { [said, client_hello(name)].concat() } else { said };
+        assert_eq!(world.internet.connection(server).received, expected, "{name}");
+        assert_eq!(world.attempts.len(), usize::from(!served));
+    }
+}
+
+#[test]
+fn a_dialogue_that_never_starts_tls_goes_on() {
+    let mut world = World::new();
+    let server = "192.0.2.25:587";
+    let app = world.phone.connect(server);
+    world.settle();
+    let said = b"EHLO phone\r\nMAIL FROM:<a@example.com>\r\nDATA\r\nSTARTTLS\r\nGET / HTTP/1.1\r\nHost: a\x01\r\n\r\n.\r\nQUIT\r\n";
+    for piece in said.chunks(7) {
+        world.phone.send(app, piece);
+        world.settle();
+    }
+    assert_eq!(world.internet.connection(server).received, said, "a message is nobody's business here");
+}
+
+#[test]
+fn an_xmpp_client_states_its_domain() {
+    let mut world = World::new();
+    let server = "192.0.2.52:5222";
+    let app = world.phone.connect(server);
+    world.settle();
+    world.phone.send(app, b"<?xml version='1.0'?><stream:stream to='api.account.xiaomi.com' version='1.0'>");
+    world.settle();
+    assert_eq!(world.phone.state(app), State::Closed);
+    assert_eq!(world.attempts.len(), 1);
+}

@@ -274,3 +274,57 @@ fn mappings_are_bounded_and_the_oldest_goes_first() {
     assert_eq!(world.internet.udp_sockets().len(), 64);
     assert_eq!(world.engine.counters().evicted, 1);
 }
+
+/// A DTLS 1.2 hello for `host` in one datagram, or in two fragments (RFC 6347 §4.2.1, §4.2.2).
+fn dtls_hello(host: &str, fragments: usize) -> Vec<Vec<u8>> {
+    let sized = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
+    let name = sized(&[&[0][..], &sized(host.as_bytes())].concat());
+    let extensions = sized(&[&[0, 0][..], &sized(&name)].concat());
+    let body = [&[0xFE, 0xFD][..], &[7; 32], &[0, 0], &[0, 2, 0xC0, 0x2B, 1, 0], &extensions].concat();
+    let u24 = |value: usize| (value as u32).to_be_bytes()[1..].to_vec();
+    let step = body.len().div_ceil(fragments);
+    let fragment = |(place, part): (usize, &[u8])| {
+        let head = [vec![1], u24(body.len()), vec![0, 0], u24(place * step), u24(part.len())].concat();
+        [&[22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, place as u8][..], &sized(&[&head[..], part].concat())]
+            .concat()
+    };
+    body.chunks(step).enumerate().map(fragment).collect()
+}
+
+#[test]
+fn a_dtls_hello_is_held_until_it_is_whole_and_judged() {
+    let mut world = World::new();
+    let [first, second] = &dtls_hello("turn.example.net", 2)[..] else { panic!("two fragments") };
+    world.phone.send_from(5000, socket(PEER), first);
+    world.settle();
+    assert!(world.internet.datagrams.is_empty(), "half a hello");
+    world.phone.send_from(5000, socket(PEER), second);
+    world.settle();
+    assert_eq!(world.internet.datagrams.len(), 2);
+    world.phone.send_from(5000, socket(PEER), b"encrypted");
+    world.settle();
+    assert_eq!(world.internet.datagrams.len(), 3);
+
+    for (port, fragments) in [(5001, 1), (5002, 2)] {
+        for datagram in dtls_hello("api.account.xiaomi.com", fragments) {
+            world.phone.send_from(port, socket("192.0.2.8:8000"), &datagram);
+        }
+    }
+    // After something else on the same ports, too.
+    world.phone.send_from(5003, socket("192.0.2.8:8000"), b"\0\x01STUN");
+    world.phone.send_from(5003, socket("192.0.2.8:8000"), &dtls_hello("api.account.xiaomi.com", 1)[0]);
+    world.settle();
+    assert_eq!(world.internet.datagrams.len(), 4, "only what is not for the service");
+    assert_eq!(world.attempts.len(), 3);
+    assert!(world.attempts.iter().all(|attempt| attempt.signal == Some(Signal::TlsSni)));
+}
+
+#[test]
+fn a_dtls_hello_that_stays_incomplete_is_refused() {
+    let mut world = World::new();
+    world.phone.send_from(5000, socket(PEER), &dtls_hello("turn.example.net", 2)[0]);
+    world.settle();
+    world.pass(Duration::from_millis(1100));
+    assert!(world.internet.datagrams.is_empty());
+    assert_eq!(world.engine.counters().ambiguous, 1);
+}

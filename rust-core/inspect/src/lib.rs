@@ -5,7 +5,8 @@
 //! and `consentry inspect` judge by the very same code.
 //!
 //! * [`first_bytes`] decides what a TCP client is speaking and hands over to one of the others.
-//! * [`tls`], [`quic`], [`http1`], [`socks`] and [`mi_push`] read the name that a client states.
+//! * [`tls`], [`dtls`], [`quic`], [`http1`], [`http2`], [`socks`] and [`mi_push`] read the name that a client states; [`starttls`]
+//!   follows a dialogue up to the TLS inside, and [`mqtt`] reads who a client says it is, [`websocket`] what it sends.
 //! * [`dns`] reads questions and answers and writes replies.
 //! * [`http_dns`] and [`identifiers`] look inside cleartext requests: a name asked for over HTTP, and what a service
 //!   was about to learn about the phone or its owner. Identifiers are reported by kind and place, never by value.
@@ -20,15 +21,20 @@
 pub mod capture;
 mod cursor;
 pub mod dns;
+pub mod dtls;
 pub mod first_bytes;
 pub mod http1;
+pub mod http2;
 pub mod http_dns;
 pub mod identifiers;
 pub mod mi_push;
+pub mod mqtt;
 pub mod quic;
 pub mod socks;
+pub mod starttls;
 pub mod tls;
 mod urlencoded;
+pub mod websocket;
 
 /// What an incremental reader knows after the bytes it has been fed so far.
 ///

@@ -5,6 +5,7 @@
 //! more is kept or given out than is allowed. That any bytes give an answer at all is the first promise.
 
 mod consents;
+mod dialogues;
 mod dns;
 mod files;
 mod packets;
@@ -26,15 +27,20 @@ pub const PARSERS: &[Parser] = &[
     ("consent_receipts", consents::receipts),
     ("dns_message", dns::message),
     ("dns_over_tcp", dns::over_tcp),
+    ("dtls_hello", dialogues::dtls_hello),
     ("first_bytes", streams::first_bytes),
+    ("http2_requests", dialogues::http2_requests),
     ("http_requests", requests::http_requests),
     ("identifiers", requests::identifiers_in_request),
     ("ip_packet", packets::ip_packet),
     ("mi_push_hello", streams::mi_push_hello),
+    ("mqtt_connect", dialogues::mqtt_connect),
     ("quic_datagrams", quic::datagrams),
     ("quic_frames", quic::frames),
     ("resolv_conf", files::resolv_conf),
     ("socks_request", streams::socks_request),
+    ("starttls_dialogue", dialogues::starttls_dialogue),
+    ("websocket_frames", dialogues::websocket_frames),
 ];
 
 /// Feeds the bytes to the parser of this name.

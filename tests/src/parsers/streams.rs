@@ -4,6 +4,7 @@ use super::{Arriving, pieces, same_however_split};
 use consentry_inspect::Progress;
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
 use consentry_inspect::mi_push::{Hello, HelloReader, MAGIC};
+use consentry_inspect::mqtt::ConnectReader;
 use consentry_inspect::socks::{Piece, RequestReader, SocksError, Target};
 use consentry_inspect::tls::{ClientHello, ClientHelloReader, parse_hello_message};
 
@@ -101,7 +102,11 @@ fn agrees_with_reader(facts: &Facts, bytes: &[u8]) {
             let refused_at_once = matches!(bytes, [4 | 5]);
             assert!(!refused_at_once, "more than the version is needed");
         }
-        Facts::Http | Facts::Http2PriorKnowledge | Facts::Unknown => {}
+        Facts::Mqtt(connect) => {
+            assert_eq!(ConnectReader::new().push(bytes), Progress::Done(connect.clone()));
+        }
+        Facts::Http2PriorKnowledge => assert!(bytes.starts_with(b"PRI * HTTP/2.0\r\n")),
+        Facts::Http | Facts::Dialogue | Facts::Unknown => {}
     }
 }
 

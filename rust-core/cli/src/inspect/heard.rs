@@ -6,7 +6,7 @@ use consentry_consent::{Facts, Owner, Policy, Signal, Stated, Verdict, judge, ju
 use consentry_inspect::capture::{Endpoints, Timestamp};
 use consentry_inspect::http1::Request;
 use consentry_inspect::identifiers::{self, Identifier};
-use consentry_inspect::{http_dns, mi_push, tls};
+use consentry_inspect::{http_dns, mi_push, mqtt, tls};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(super) struct Heard {
     /// Whether anything was said that could have told more.
     pub(super) spoken: bool,
     pub(super) signature: Option<ServiceIndex>,
+    /// Whether the client asked for TLS within a dialogue.
+    pub(super) behind_starttls: bool,
     told: Told,
     identifiers: Vec<Identifier>,
 }
@@ -65,6 +67,7 @@ impl Heard {
             bytes_in: 0,
             spoken: false,
             signature: None,
+            behind_starttls: false,
             told: Told::Nothing,
             identifiers: Vec::new(),
         }
@@ -95,6 +98,14 @@ impl Heard {
         kept
     }
 
+    /// The protocol that the request asks to go on with, in lower case.
+    pub(super) fn upgrade(&self) -> Option<&str> {
+        match &self.told {
+            Told::Request { request, .. } => request.upgrade.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The request is complete: searches it, and lets go of the body.
     pub(super) fn end_of_request(&mut self) {
         if let Told::Request { request, body } = &mut self.told {
@@ -107,6 +118,10 @@ impl Heard {
         self.identifiers = hello.as_ref().map(identifiers::in_hello).unwrap_or_default();
         let host = hello.and_then(|hello| hello.host).filter(|host| host.parse::<IpAddr>().is_err());
         self.told = Told::MiPush(host);
+    }
+
+    pub(super) fn mqtt(&mut self, connect: &mqtt::Connect) {
+        self.identifiers = identifiers::in_mqtt(connect);
     }
 
     pub(super) fn question(&mut self, name: &str, rules: &Rules<'_>) {
@@ -246,6 +261,9 @@ impl Heard {
                     "a further hello inside may be encrypted (ECH), so the name shown may be the outer one"
                         .into(),
                 );
+            }
+            Told::Nothing if self.behind_starttls => {
+                notes.push("TLS was asked for, and no hello followed".into());
             }
             Told::Hello(_, hello) if hello.sni.is_none() => notes.push("its hello names no server".into()),
             _ => {}

@@ -1,4 +1,5 @@
-//! What a TCP connection says: first bytes, HTTP requests one by one, where a SOCKS tunnel leads, DNS messages.
+//! What a TCP connection says: first bytes, HTTP requests one by one, where a SOCKS tunnel leads, a dialogue up to its TLS, DNS
+//! messages.
 
 use super::flow::{About, Shared};
 use super::questions::Questions;
@@ -8,8 +9,9 @@ use consentry_engine::dns::MessageReader;
 use consentry_inspect::capture::{Direction, Interest, Piece};
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
 use consentry_inspect::http1::{self, RequestFramer};
-use consentry_inspect::mi_push;
 use consentry_inspect::socks::{self, RequestReader};
+use consentry_inspect::websocket::ClientFrames;
+use consentry_inspect::{http2, mi_push, starttls};
 
 /// Signatures of the catalogue are no longer than this.
 const LONGEST_SIGNATURE: usize = 32;
@@ -24,6 +26,12 @@ enum Stage {
     Signature,
     /// HTTP/1.
     Requests { framer: Box<RequestFramer>, in_body: bool },
+    /// HTTP/2 without TLS.
+    Http2(Box<http2::RequestFramer>),
+    /// Messages over WebSocket, which count for the request that asked for it.
+    WebSocket(ClientFrames),
+    /// A dialogue, up to the word that starts TLS.
+    Dialogue(starttls::Reader),
     /// SOCKS, up to the request for a tunnel.
     Socks(Box<RequestReader>),
     /// Bytes were lost: where the next request begins shows only at the start of a segment.
@@ -45,7 +53,7 @@ pub(super) struct Tcp {
     in_start: Vec<u8>,
     /// Bytes held, as counted in [`Shared::held`].
     held: usize,
-    /// Whether what is spoken now is spoken inside a tunnel (CONNECT or SOCKS) or an upgrade.
+    /// Whether what is spoken now is spoken inside a tunnel (CONNECT or SOCKS), an upgrade or a dialogue.
     inner: bool,
 }
 
@@ -133,6 +141,9 @@ impl Tcp {
             }
             Stage::Signature => self.match_signature(about, shared),
             Stage::Requests { .. } => self.requests(about, bytes, shared),
+            Stage::Http2(_) => self.http2(about, bytes, shared),
+            Stage::WebSocket(_) => self.websocket(about, bytes, shared),
+            Stage::Dialogue(_) => self.dialogue(about, bytes, shared),
             Stage::Socks(_) => self.socks(about, bytes, shared),
             Stage::Lost if begins_like_request(bytes) => {
                 self.stage = Stage::Requests { framer: Box::default(), in_body: false };
@@ -181,7 +192,11 @@ impl Tcp {
             }
             Stage::Requests { .. } => self.lost(shared),
             Stage::Dns { out, .. } => *out = MessageReader::new(),
-            Stage::Signature | Stage::Socks(_) => self.stage = Stage::Over,
+            Stage::Http2(_) | Stage::WebSocket(_) => {
+                self.let_go(shared);
+                self.stage = Stage::Over;
+            }
+            Stage::Signature | Stage::Socks(_) | Stage::Dialogue(_) => self.stage = Stage::Over,
             Stage::Lost | Stage::Over => {}
         }
     }
@@ -193,13 +208,17 @@ impl Tcp {
 
     /// It is known what the client speaks.
     fn decide(&mut self, about: &mut About, facts: Facts, shared: &mut Shared<'_>) {
-        if self.inner && facts != Facts::Unknown {
+        // The hello behind a dialogue counts for the dialogue, unless that named its server as well.
+        let alone = about.heard.behind_starttls && !about.heard.has_told();
+        if self.inner && facts != Facts::Unknown && !alone {
             about.begin_further("unknown", shared);
         }
         self.stage = Stage::Over;
         match facts {
             Facts::Tls(hello) => {
-                about.heard.protocol = "tls";
+                if !alone {
+                    about.heard.protocol = "tls";
+                }
                 about.heard.hello(Signal::TlsSni, hello);
             }
             Facts::BrokenTls => {
@@ -214,7 +233,22 @@ impl Tcp {
                 self.requests(about, &backlog, shared);
                 return;
             }
-            Facts::Http2PriorKnowledge => about.heard.protocol = "http2",
+            Facts::Http2PriorKnowledge => {
+                let backlog = std::mem::take(&mut self.backlog);
+                about.heard.protocol = "http2";
+                self.stage = Stage::Http2(Box::new(http2::RequestFramer::new(true)));
+                return self.http2(about, &backlog, shared);
+            }
+            Facts::Dialogue => {
+                let backlog = std::mem::take(&mut self.backlog);
+                self.let_go(shared);
+                self.stage = Stage::Dialogue(starttls::Reader::new());
+                return self.dialogue(about, &backlog, shared);
+            }
+            Facts::Mqtt(connect) => {
+                about.heard.protocol = "mqtt";
+                about.heard.mqtt(&connect);
+            }
             Facts::MiPush(hello) => {
                 about.heard.protocol = "mi_push";
                 about.heard.mi_push(hello);
@@ -270,10 +304,7 @@ impl Tcp {
                 }
                 Ok((covered, http1::Piece::Body)) => {
                     *in_body = true;
-                    if shared.has_room(self.held) {
-                        let kept = about.heard.body(&bytes[..covered]);
-                        self.hold(kept, shared);
-                    }
+                    self.keep_body(about, &bytes[..covered], shared);
                     bytes = &bytes[covered..];
                 }
                 Ok((_, http1::Piece::Opaque)) => return self.begin_inside(about, bytes, shared),
@@ -287,6 +318,82 @@ impl Tcp {
                     self.stage = Stage::Over;
                     return self.let_go(shared);
                 }
+            }
+        }
+    }
+
+    /// The same for HTTP/2.
+    fn http2(&mut self, about: &mut About, mut bytes: &[u8], shared: &mut Shared<'_>) {
+        while !bytes.is_empty() {
+            let Stage::Http2(framer) = &mut self.stage else { return };
+            let covered = match framer.next(bytes) {
+                Ok((covered, http2::Piece::NeedMore)) => covered,
+                Ok((covered, http2::Piece::Request(request))) => {
+                    framer.take_message();
+                    self.let_go(shared);
+                    if about.heard.has_told() {
+                        about.begin_further("http2", shared);
+                    }
+                    about.heard.protocol = "http2";
+                    about.heard.spoken = true;
+                    about.heard.request(request);
+                    covered
+                }
+                // Frames are kept as they are: the request's own are picked out when it is searched.
+                Ok((covered, http2::Piece::Plain)) => {
+                    let message = framer.take_message();
+                    self.keep_body(about, &message, shared);
+                    covered
+                }
+                Ok((covered, http2::Piece::Contents)) => {
+                    self.keep_body(about, &bytes[..covered], shared);
+                    covered
+                }
+                Err(_) => {
+                    if about.heard.has_told() {
+                        about.begin_further("http2", shared);
+                    }
+                    about.heard.protocol = "http2";
+                    about.heard.spoken = true;
+                    about.heard.refused("HTTP/2 that cannot be followed: nobody can tell whom it is for");
+                    self.stage = Stage::Over;
+                    return self.let_go(shared);
+                }
+            };
+            bytes = &bytes[covered..];
+        }
+    }
+
+    fn keep_body(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
+        if shared.has_room(self.held) {
+            let kept = about.heard.body(bytes);
+            self.hold(kept, shared);
+        }
+    }
+
+    fn websocket(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
+        let Stage::WebSocket(frames) = &mut self.stage else { return };
+        let mut messages = Vec::new();
+        frames.push(bytes, &mut messages);
+        self.keep_body(about, &messages, shared);
+    }
+
+    /// Reads a dialogue up to the word that starts TLS.
+    fn dialogue(&mut self, about: &mut About, mut bytes: &[u8], shared: &mut Shared<'_>) {
+        while !bytes.is_empty() {
+            let Stage::Dialogue(reader) = &mut self.stage else { return };
+            let (covered, piece) = reader.next(bytes);
+            reader.take_message();
+            about.heard.protocol = reader.protocol().unwrap_or(about.heard.protocol);
+            bytes = &bytes[covered..];
+            match piece {
+                starttls::Piece::NeedMore | starttls::Piece::Line => {}
+                starttls::Piece::StreamTo(domain) => about.heard.tunnel(domain),
+                starttls::Piece::StartTls => {
+                    about.heard.behind_starttls = true;
+                    return self.begin_inside(about, bytes, shared);
+                }
+                starttls::Piece::Over => self.stage = Stage::Over,
             }
         }
     }
@@ -314,7 +421,13 @@ impl Tcp {
     /// What follows is said inside a tunnel or an upgrade, and begins like a stream of its own.
     fn begin_inside(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
         self.inner = true;
-        self.stage = Stage::First(Box::default());
+        let is_websocket = about.heard.upgrade().is_some_and(|upgrade| upgrade.contains("websocket"));
+        self.stage = if is_websocket {
+            about.heard.protocol = "websocket";
+            Stage::WebSocket(ClientFrames::new())
+        } else {
+            Stage::First(Box::default())
+        };
         self.backlog.clear();
         if !bytes.is_empty() {
             self.client_said(about, bytes, shared);

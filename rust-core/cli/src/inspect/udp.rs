@@ -1,16 +1,19 @@
-//! What a UDP exchange says: DNS, multicast DNS, QUIC hellos, or the first datagram as it is.
+//! What a UDP exchange says: DNS, multicast DNS, QUIC and DTLS hellos, or the first datagram as it is.
 
 use super::flow::{About, Shared};
 use super::questions::Questions;
 use consentry_catalogue::{SignatureMatch, Transport};
 use consentry_consent::Signal;
-use consentry_inspect::Progress;
 use consentry_inspect::capture::Direction;
-use consentry_inspect::dns;
 use consentry_inspect::quic::{self, Datagram, InitialReader};
+use consentry_inspect::{Progress, dns, dtls};
+use std::collections::VecDeque;
 
-/// Datagrams that the engine holds while a QUIC hello is incomplete.
+/// Datagrams that the engine holds while a QUIC or DTLS hello is incomplete.
 const MOST_HELLO_DATAGRAMS: u8 = 8;
+/// Further QUIC connections that may begin on the same ports at a time; the oldest gives way.
+const MOST_FURTHER_HELLOS: usize = 4;
+
 enum Stage {
     /// Nothing was heard yet.
     New,
@@ -20,8 +23,12 @@ enum Stage {
     LocalNames,
     /// A QUIC hello that is not complete.
     Hello { reader: Box<InitialReader>, datagrams: u8 },
-    /// QUIC whose hello was read: another may begin on the same ports.
-    Quic,
+    /// QUIC whose hello was read: others may begin on the same ports.
+    Quic(FurtherHellos),
+    /// A DTLS hello that is not complete.
+    DtlsHello { reader: Box<dtls::HelloReader>, datagrams: u8 },
+    /// Not QUIC, or DTLS whose hello was read: a DTLS hello may follow.
+    Plain,
     /// Nothing that follows can tell more.
     Over,
 }
@@ -60,12 +67,19 @@ impl Udp {
             Stage::LocalNames => local_names(about, direction, bytes),
             Stage::New if direction == Direction::Out => self.first(about, bytes, missing, shared),
             Stage::Hello { .. } if direction == Direction::Out => self.hello(about, bytes, missing, shared),
-            Stage::Quic if direction == Direction::Out => another_hello(about, bytes, shared),
+            Stage::Quic(further) if direction == Direction::Out => further.datagram(about, bytes, shared),
+            Stage::DtlsHello { .. } if direction == Direction::Out => {
+                self.dtls_hello(about, bytes, missing, shared);
+            }
+            Stage::Plain if direction == Direction::Out && dtls::begins_hello(bytes) => {
+                self.stage = Stage::DtlsHello { reader: Box::default(), datagrams: 0 };
+                self.dtls_hello(about, bytes, missing, shared);
+            }
             Stage::New => {
                 about.heard.spoken = true;
                 about.heard.protocol = by_long_header(bytes);
             }
-            Stage::Hello { .. } | Stage::Quic | Stage::Over => {}
+            Stage::Hello { .. } | Stage::Quic(_) | Stage::DtlsHello { .. } | Stage::Plain | Stage::Over => {}
         }
     }
 
@@ -78,6 +92,10 @@ impl Udp {
             Stage::Hello { .. } => {
                 // As long as it is incomplete, the engine lets nothing out.
                 about.heard.refused("a QUIC hello that is never complete: nobody can tell whom it is for");
+                about.end(shared);
+            }
+            Stage::DtlsHello { .. } => {
+                about.heard.refused("a DTLS hello that is never complete: nobody can tell whom it is for");
                 about.end(shared);
             }
             _ => about.end(shared),
@@ -101,6 +119,10 @@ impl Udp {
             }
             // The connection is older than the capture.
             Datagram::Short if is_web(port) => about.heard.protocol = "quic",
+            _ if dtls::begins_hello(bytes) => {
+                self.stage = Stage::DtlsHello { reader: Box::default(), datagrams: 0 };
+                return self.dtls_hello(about, bytes, missing, shared);
+            }
             // RFC 5905: a client's packet is 48 bytes long, mode 3
             _ if port == 123 && bytes.len() >= 48 && bytes[0] & 7 == 3 => about.heard.protocol = "ntp",
             _ => {}
@@ -110,7 +132,36 @@ impl Udp {
         {
             about.heard.signature = Some(service);
         }
-        self.stage = Stage::Over;
+        self.stage = Stage::Plain;
+    }
+
+    fn dtls_hello(&mut self, about: &mut About, bytes: &[u8], missing: u32, shared: &mut Shared<'_>) {
+        let Stage::DtlsHello { reader, datagrams } = &mut self.stage else { return };
+        if !dtls::begins_hello(bytes) {
+            return;
+        }
+        *datagrams += 1;
+        match reader.push(bytes) {
+            Progress::Done(hello) => {
+                // Said again with a cookie, it is the same.
+                if !about.heard.has_hello(&hello) {
+                    if about.heard.has_told() {
+                        about.begin_further("dtls", shared);
+                    }
+                    about.heard.protocol = "dtls";
+                    about.heard.spoken = true;
+                    about.heard.hello(Signal::TlsSni, hello);
+                }
+                self.stage = Stage::Plain;
+            }
+            _ if missing > 0 => self.stage = Stage::Over,
+            Progress::NeedMore if *datagrams < MOST_HELLO_DATAGRAMS => about.heard.protocol = "dtls",
+            Progress::NeedMore | Progress::Not => {
+                about.heard.protocol = "dtls";
+                about.heard.refused("a DTLS hello that cannot be read: nobody can tell whom it is for");
+                self.stage = Stage::Over;
+            }
+        }
     }
 
     fn hello(&mut self, about: &mut About, bytes: &[u8], missing: u32, shared: &mut Shared<'_>) {
@@ -121,7 +172,7 @@ impl Udp {
         match reader.push(bytes) {
             Progress::Done(hello) => {
                 about.heard.hello(Signal::QuicSni, hello);
-                self.stage = Stage::Quic;
+                self.stage = Stage::Quic(FurtherHellos::default());
             }
             // What the capture does not hold is no fault of the flow.
             _ if missing > 0 => self.stage = Stage::Over,
@@ -144,18 +195,37 @@ impl Udp {
     }
 }
 
-/// A further connection on the same ports is a further record.
-fn another_hello(about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
-    if !matches!(quic::classify(bytes), Datagram::Initial { .. }) {
-        return;
-    }
-    let mut reader = InitialReader::default();
-    if let Progress::Done(hello) = reader.push(bytes)
-        && !about.heard.has_hello(&hello)
-    {
-        about.begin_further("quic", shared);
-        about.heard.spoken = true;
-        about.heard.hello(Signal::QuicSni, hello);
+/// Further connections on the same ports, by the connection ID that the client chose first: each is a further record.
+#[derive(Default)]
+struct FurtherHellos {
+    waiting: VecDeque<(Vec<u8>, InitialReader)>,
+}
+
+impl FurtherHellos {
+    fn datagram(&mut self, about: &mut About, bytes: &[u8], shared: &mut Shared<'_>) {
+        if !matches!(quic::classify(bytes), Datagram::Initial { .. }) {
+            return;
+        }
+        let id = quic::destination(bytes).unwrap_or_default();
+        let known = self.waiting.iter().position(|(known, _)| known == id);
+        let (id, mut reader) = known
+            .and_then(|at| self.waiting.remove(at))
+            .unwrap_or_else(|| (id.to_vec(), InitialReader::new()));
+        match reader.push(bytes) {
+            Progress::Done(hello) if !about.heard.has_hello(&hello) => {
+                about.begin_further("quic", shared);
+                about.heard.spoken = true;
+                about.heard.hello(Signal::QuicSni, hello);
+            }
+            // What does not open belongs to the connection that is known.
+            Progress::NeedMore if reader.has_opened() => {
+                if self.waiting.len() == MOST_FURTHER_HELLOS {
+                    self.waiting.pop_front();
+                }
+                self.waiting.push_back((id, reader));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod consent;
 mod inspect;
 mod log;
 mod program;
+mod protocols;
 mod receipts;
 mod report;
 mod run;

@@ -250,6 +250,29 @@ pub(crate) fn client_hello(name: &str) -> Vec<u8> {
     [&[0x16, 3, 1], &(message.len() as u16).to_be_bytes()[..], &message].concat()
 }
 
+/// A DTLS hello in one datagram: the hello of TLS with a cookie behind the session id (RFC 6347 §4.2.1, §4.2.2).
+pub(crate) fn dtls_hello(name: &str, cookie: &[u8], number: u8) -> Vec<u8> {
+    let message = hello_message(name);
+    let (fixed, rest) = message[4..].split_at(2 + 32 + 1);
+    let body = [fixed, &[cookie.len() as u8], cookie, rest].concat();
+    let length = [0, (body.len() >> 8) as u8, body.len() as u8];
+    let head = [&[1][..], &length, &[0, number], &[0, 0, 0], &length].concat();
+    let size = (head.len() + body.len()) as u16;
+    [&[22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, number][..], &size.to_be_bytes(), &head, &body].concat()
+}
+
+/// A POST on a stream of an HTTP/2 connection: headers as plain literals, then one frame of data (RFC 9113 §6, RFC 7541 §6.2.2).
+pub(crate) fn http2_post(stream: u8, host: &str, path: &str, body: &str) -> Vec<u8> {
+    let text = |text: &str| [&[text.len() as u8][..], text.as_bytes()].concat();
+    let fields = [(":method", "POST"), (":scheme", "http"), (":authority", host), (":path", path)];
+    let block: Vec<u8> =
+        fields.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect();
+    let frame = |kind: u8, flags: u8, contents: &[u8]| {
+        [&[0, 0, contents.len() as u8, kind, flags, 0, 0, 0, stream][..], contents].concat()
+    };
+    [frame(1, 4, &block), frame(0, 1, body.as_bytes())].concat()
+}
+
 /// A client's first Mi Push blob, or with no phone facts the kind that a server answers.
 pub(crate) fn mi_push_hello(from_phone: bool) -> Vec<u8> {
     let field = |number: u8, value: &[u8]| [&[number << 3 | 2, value.len() as u8], value].concat();

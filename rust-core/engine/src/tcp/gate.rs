@@ -2,7 +2,9 @@
 //! bytes that were judged are the bytes that are let through.
 use consentry_inspect::first_bytes::{Facts, FirstBytes};
 use consentry_inspect::http1::{Piece, Request, RequestFramer};
+use consentry_inspect::http2;
 use consentry_inspect::socks::{self, RequestReader};
+use consentry_inspect::starttls;
 
 /// Most bytes held back of one stream: a hello or a head of 64 KiB with what frames it.
 const HELD_MAX: usize = 66 * 1024;
@@ -10,17 +12,18 @@ const HELD_MAX: usize = 66 * 1024;
 /// Something an app said that wants a verdict before anything more is let through.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    /// The first bytes of the stream (or of a stream inside a tunnel) are known for what they are. HTTP/1 and SOCKS never show
-    /// here: their requests follow one by one.
+    /// The first bytes of the stream (or of a stream inside a tunnel) are known for what they are. HTTP, SOCKS and dialogues never
+    /// show here: what they say follows piece by piece.
     First(Facts),
-    /// One whole HTTP/1 request head.
+    /// One whole head of an HTTP request.
     Request(Box<Request>),
-    /// What a SOCKS client says before it asks for a tunnel.
-    SocksGreeting,
+    /// What a client says before it asks a SOCKS proxy for a tunnel, or a server for TLS.
+    Greeting,
+    /// The domain that an XMPP client wants to reach.
+    StreamTo(String),
     /// A SOCKS client asks for a tunnel.
     SocksRequest(socks::Target),
-    /// Nobody can tell what the server would make of the bytes: HTTP/1 whose framing is ambiguous, SOCKS that cannot be
-    /// followed.
+    /// Nobody can tell what the server would make of the bytes: HTTP whose framing is ambiguous, SOCKS that cannot be followed.
     Ambiguous,
 }
 
@@ -38,6 +41,10 @@ enum Stage {
     First(Box<FirstBytes>),
     /// HTTP/1: heads are held, bodies pass.
     Requests(Box<RequestFramer>),
+    /// HTTP/2: headers are held, other frames pass once there was a request.
+    Http2(Box<http2::RequestFramer>),
+    /// A dialogue that may turn into TLS: its lines are held one by one.
+    Dialogue(starttls::Reader),
     /// SOCKS: its messages are held one by one.
     Socks(Box<RequestReader>),
     /// Nothing more to judge.
@@ -69,6 +76,8 @@ pub(crate) struct Gate {
     outbox_sent: usize,
     /// Body bytes the framer has covered that have yet to be passed.
     body_left: usize,
+    /// Whether an HTTP/1 request asked for another protocol: what follows goes to the same server.
+    upgraded: bool,
 }
 
 impl Gate {
@@ -83,6 +92,7 @@ impl Gate {
             outbox: Vec::new(),
             outbox_sent: 0,
             body_left: 0,
+            upgraded: false,
         }
     }
 
@@ -156,7 +166,11 @@ impl Gate {
                 Facts::Http => Heard::Ambiguous,
                 facts => Heard::First(facts),
             },
-            Stage::Requests(_) | Stage::Socks(_) | Stage::Open => Heard::First(Facts::Unknown),
+            // Frames without a request.
+            Stage::Http2(_) => Heard::Ambiguous,
+            Stage::Requests(_) | Stage::Dialogue(_) | Stage::Socks(_) | Stage::Open => {
+                Heard::First(Facts::Unknown)
+            }
         }
     }
 
@@ -232,6 +246,14 @@ impl Gate {
                         self.backlog = std::mem::take(&mut self.held);
                         self.stage = Stage::Socks(Box::default());
                     }
+                    Some(Facts::Http2PriorKnowledge) => {
+                        self.backlog = std::mem::take(&mut self.held);
+                        self.stage = Stage::Http2(Box::new(http2::RequestFramer::new(!self.upgraded)));
+                    }
+                    Some(Facts::Dialogue) => {
+                        self.backlog = std::mem::take(&mut self.held);
+                        self.stage = Stage::Dialogue(starttls::Reader::new());
+                    }
                     Some(facts) => self.heard = Some(Heard::First(facts)),
                 }
                 Step::Taken(bytes.len())
@@ -245,7 +267,7 @@ impl Gate {
                 Ok((covered, socks::Piece::NeedMore)) => Step::Taken(covered),
                 Ok((covered, socks::Piece::Greeting)) => {
                     self.held = reader.take_message();
-                    self.heard = Some(Heard::SocksGreeting);
+                    self.heard = Some(Heard::Greeting);
                     Step::Taken(covered)
                 }
                 Ok((covered, socks::Piece::Request(target))) => {
@@ -253,6 +275,41 @@ impl Gate {
                     self.heard = Some(Heard::SocksRequest(target));
                     // What follows is a stream of its own.
                     self.stage = Stage::First(Box::default());
+                    Step::Taken(covered)
+                }
+            },
+            Stage::Dialogue(reader) => {
+                let (covered, piece) = reader.next(bytes);
+                self.held = reader.take_message();
+                match piece {
+                    starttls::Piece::NeedMore => {}
+                    starttls::Piece::Line => self.heard = Some(Heard::Greeting),
+                    starttls::Piece::StreamTo(domain) => self.heard = Some(Heard::StreamTo(domain)),
+                    starttls::Piece::StartTls => {
+                        self.heard = Some(Heard::Greeting);
+                        self.stage = Stage::First(Box::default());
+                    }
+                    starttls::Piece::Over => self.heard = Some(Heard::First(Facts::Unknown)),
+                }
+                Step::Taken(covered)
+            }
+            Stage::Http2(framer) => match framer.next(bytes) {
+                Err(reason) => {
+                    log::debug!("HTTP/2 refused: {reason}");
+                    self.heard = Some(Heard::Ambiguous);
+                    Step::Taken(bytes.len())
+                }
+                Ok((covered, http2::Piece::NeedMore)) => Step::Taken(covered),
+                Ok((covered, http2::Piece::Plain)) => {
+                    let message = framer.take_message();
+                    self.outbox.extend_from_slice(&message[self.early.min(message.len())..]);
+                    self.early = 0;
+                    Step::Taken(covered)
+                }
+                Ok((covered, http2::Piece::Contents)) => Step::Body(covered),
+                Ok((covered, http2::Piece::Request(request))) => {
+                    self.held = framer.take_message();
+                    self.heard = Some(Heard::Request(request));
                     Step::Taken(covered)
                 }
             },
@@ -270,6 +327,7 @@ impl Gate {
                     Step::Taken(covered)
                 }
                 Ok((_, Piece::Opaque)) => {
+                    self.upgraded = framer.upgraded();
                     self.stage = Stage::First(Box::default());
                     Step::Taken(0)
                 }

@@ -111,7 +111,7 @@ impl Flow {
     pub(super) fn hear(&mut self, lent: &mut Lent<'_, '_>, heard: Heard) {
         self.about.first_bytes_seen = true;
         let mut request = None;
-        let mut mi_push = None;
+        let mut identifiers = Vec::new();
         let mut follow = After::NothingToJudge;
         match heard {
             Heard::First(Facts::Tls(hello)) => {
@@ -131,19 +131,25 @@ impl Flow {
             }
             Heard::First(Facts::MiPush(hello)) => {
                 self.match_signature(lent);
-                mi_push = hello;
+                identifiers = hello.as_ref().map(identifiers::in_hello).unwrap_or_default();
             }
-            Heard::First(Facts::Http | Facts::Http2PriorKnowledge | Facts::Socks | Facts::Unknown) => {
+            Heard::First(Facts::Mqtt(connect)) => {
+                self.match_signature(lent);
+                identifiers = identifiers::in_mqtt(&connect);
+            }
+            Heard::First(
+                Facts::Http | Facts::Http2PriorKnowledge | Facts::Dialogue | Facts::Socks | Facts::Unknown,
+            ) => {
                 self.match_signature(lent);
             }
-            Heard::SocksGreeting => follow = After::MoreToJudge,
+            Heard::Greeting => follow = After::MoreToJudge,
             Heard::SocksRequest(target) => {
-                // Asked of a proxy in clear text, as with CONNECT.
-                let request = Some(("CONNECT".to_owned(), String::new()));
-                let signal = Signal::HttpHost;
-                let stated = StatedName { signal, host: target.host, request, ech: false };
-                self.about.stated = Some(Box::new(stated));
+                self.about.stated = Some(Box::new(asked_for(target.host)));
                 follow = After::Tunnel;
+            }
+            Heard::StreamTo(domain) => {
+                self.about.stated = Some(Box::new(asked_for(domain)));
+                follow = After::MoreToJudge;
             }
             Heard::Request(heard) => {
                 follow = if heard.connect { After::Tunnel } else { After::MoreToJudge };
@@ -188,10 +194,7 @@ impl Flow {
             let evidence = self.evidence(Some(&request), &[]);
             return self.deny(lent, &verdict, evidence);
         }
-        let mut evidence = self.evidence(None, &[]);
-        if let Some(hello) = mi_push {
-            evidence.identifiers = identifiers::in_hello(&hello);
-        }
+        let evidence = Evidence { identifiers, ..self.evidence(None, &[]) };
         self.deny(lent, &verdict, evidence);
     }
 
@@ -253,8 +256,17 @@ impl Flow {
     }
 }
 
+/// A host that a proxy or server is asked for in clear text, as with CONNECT.
+fn asked_for(host: String) -> StatedName {
+    let request = Some(("CONNECT".to_owned(), String::new()));
+    StatedName { signal: Signal::HttpHost, host, request, ech: false }
+}
+
 /// How many bytes of a denied request's body are worth waiting for.
 fn body_wanted(request: &Request) -> usize {
+    if let Some(stream) = request.http2 {
+        return if stream.ended { 0 } else { EVIDENCE_BODY_MAX };
+    }
     let header = |name: &str| {
         request
             .headers

@@ -4,9 +4,9 @@ use crate::core::Core;
 use crate::io::FlowId;
 use consentry_catalogue::{SignatureMatch, Transport};
 use consentry_consent::{Owner, Signal, Verdict};
-use consentry_inspect::Progress;
 use consentry_inspect::quic::{self, InitialReader};
 use consentry_inspect::tls::ClientHello;
+use consentry_inspect::{Progress, dtls};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Most allowed hellos remembered for one destination; a repeat of an older one is judged again.
 const ALLOWED_MAX: usize = 4;
 
-/// Longest a QUIC hello may take.
+/// Longest a QUIC or DTLS hello may take.
 pub(super) const HELLO_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Longest a destination waits to learn whose it is.
@@ -43,6 +43,8 @@ enum State {
     Owner,
     /// The rest of a QUIC hello; `id` is the connection ID it began under.
     Hello { reader: Box<InitialReader>, id: Vec<u8> },
+    /// The rest of a DTLS hello; `again` if the destination was allowed before it began.
+    DtlsHello { reader: Box<dtls::HelloReader>, again: bool },
     /// The engine's own look-up of the name behind a sinkhole address.
     Lookup { quic: bool },
     /// Nothing: they pass. For QUIC each further hello is judged as well.
@@ -113,7 +115,7 @@ impl Peer {
                         quic::Datagram::Initial { .. } | quic::Datagram::OtherLong
                     )
                 };
-                short || !begins()
+                (short || !begins()) && !dtls::begins_hello(payload)
             }
             _ => false,
         }
@@ -125,6 +127,7 @@ impl Peer {
             State::Passing { .. } => true,
             // An earlier connection on the same ports goes on.
             State::Hello { .. } => !self.allowed.is_empty(),
+            State::DtlsHello { again, .. } => again,
             _ => false,
         }
     }
@@ -173,6 +176,20 @@ impl Peer {
                 self.held.push(datagram);
                 self.read_hello(core, now, self.held.len() - 1)
             }
+            State::DtlsHello { again: true, .. } if !dtls::begins_hello(&datagram.payload) => {
+                Step::Pass(vec![datagram])
+            }
+            State::DtlsHello { .. } => {
+                if !self.has_room_for(&datagram) {
+                    return Step::Wait;
+                }
+                self.held.push(datagram);
+                self.read_dtls_hello(core, now, self.held.len() - 1)
+            }
+            State::Passing { .. } if dtls::begins_hello(&datagram.payload) => {
+                self.held.push(datagram);
+                self.begin_dtls_hello(core, now, true)
+            }
             State::Passing { .. } => self.another_hello(core, now, datagram),
             State::Mute { until } => {
                 let verdict = self.about.judge(core);
@@ -207,7 +224,11 @@ impl Peer {
                 Step::Deny(Box::new(verdict), 0)
             }
             // What comes next is judged with it.
-            State::New | State::Hello { .. } | State::Lookup { .. } | State::Mute { .. } => Step::Wait,
+            State::New
+            | State::Hello { .. }
+            | State::DtlsHello { .. }
+            | State::Lookup { .. }
+            | State::Mute { .. } => Step::Wait,
         }
     }
 
@@ -228,7 +249,7 @@ impl Peer {
         self.deadline = None;
         match self.state {
             State::Owner => self.begin(core, now, known_elsewhere),
-            State::Hello { .. } | State::Lookup { .. } => self.not_understood(core),
+            State::Hello { .. } | State::DtlsHello { .. } | State::Lookup { .. } => self.not_understood(core),
             State::New | State::Passing { .. } | State::Mute { .. } => Step::Wait,
         }
     }
@@ -272,8 +293,28 @@ impl Peer {
             {
                 self.not_understood(core)
             }
+            _ if dtls::begins_hello(&first.payload) => self.begin_dtls_hello(core, now, false),
             _ => self.speak_plainly(core),
         }
+    }
+
+    fn begin_dtls_hello(&mut self, core: &mut Core, now: Instant, again: bool) -> Step {
+        self.state = State::DtlsHello { reader: Box::default(), again };
+        self.deadline = Some(now + HELLO_PATIENCE);
+        self.read_dtls_hello(core, now, 0)
+    }
+
+    fn read_dtls_hello(&mut self, core: &mut Core, now: Instant, from: usize) -> Step {
+        let State::DtlsHello { reader, .. } = &mut self.state else { return Step::Wait };
+        let said = self.held[from..].iter().filter(|datagram| dtls::begins_hello(&datagram.payload));
+        let mut progress = Progress::NeedMore;
+        for datagram in said {
+            progress = reader.push(&datagram.payload);
+            if progress != Progress::NeedMore {
+                break;
+            }
+        }
+        self.heard(core, now, progress)
     }
 
     /// Not QUIC: judged by its first datagram as it is.
@@ -306,15 +347,21 @@ impl Peer {
         match progress {
             Progress::Done(hello) => {
                 self.deadline = None;
-                self.state_name(hello.sni, hello.ech);
+                let quic = matches!(self.state, State::Hello { .. });
+                let signal = if quic { Signal::QuicSni } else { Signal::TlsSni };
+                self.state_name(signal, hello);
                 let verdict = self.about.judge(core);
-                if verdict.allow { self.pass(core, true) } else { self.denied(verdict) }
+                if verdict.allow { self.pass(core, quic) } else { self.denied(verdict) }
             }
             Progress::Not => {
                 self.deadline = None;
                 let web = matches!(self.about.key.remote.port(), 80 | 443 | 8080 | 8443);
-                let quic = matches!(&self.state, State::Hello { reader, .. } if reader.has_opened());
-                if web || quic { self.not_understood(core) } else { self.speak_plainly(core) }
+                let hello = match &self.state {
+                    State::Hello { reader, .. } => reader.has_opened(),
+                    State::DtlsHello { .. } => true,
+                    _ => false,
+                };
+                if web || hello { self.not_understood(core) } else { self.speak_plainly(core) }
             }
             Progress::NeedMore
                 if self.held.len() >= HELD_MAX || self.deadline.is_some_and(|deadline| now >= deadline) =>
@@ -358,10 +405,10 @@ impl Peer {
         held + datagram.payload.len() <= HELD_BYTES_MAX
     }
 
-    fn state_name(&mut self, sni: Option<String>, ech: bool) {
+    fn state_name(&mut self, signal: Signal, hello: ClientHello) {
         self.about.first_bytes_seen = true;
-        self.about.stated =
-            sni.map(|host| Box::new(StatedName { signal: Signal::QuicSni, host, request: None, ech }));
+        let ech = hello.ech;
+        self.about.stated = hello.sni.map(|host| Box::new(StatedName { signal, host, request: None, ech }));
     }
 
     fn pass(&mut self, core: &mut Core, quic: bool) -> Step {

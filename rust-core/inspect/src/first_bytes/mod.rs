@@ -1,11 +1,15 @@
 //! What a TCP client says first: which protocol it speaks, and the name it states if that can be read at once.
 
-use crate::{Progress, mi_push, tls};
+use crate::{Progress, mi_push, mqtt, starttls, tls};
 
 /// Most bytes of a request line, and of empty lines before it, that are waited for.
 const MAX_LINE: usize = 64 * 1024;
 /// Longest method that is taken for one; the longest registered one has 17 letters.
 const MAX_METHOD: usize = 32;
+/// What XMPP begins with (RFC 6120 §4.2); other things that begin like XML end here.
+const XMPP_STARTS: [&[u8]; 2] = [b"<?xml ", b"<stream:stream"];
+/// Length of the longer one.
+const LONGEST_XML_START: usize = 14;
 /// How an HTTP/2 client begins without TLS, up to where no HTTP/1 request can be meant (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 /// Methods whose request line needs no second look when a path follows (RFC 9110 §9.3, RFC 5789).
@@ -21,8 +25,13 @@ pub enum Facts {
     BrokenTls,
     /// An HTTP/1 request: feed everything, from byte 0, to [`crate::http1::RequestFramer`].
     Http,
-    /// HTTP/2 without TLS.
+    /// HTTP/2 without TLS: feed everything, from byte 0, to [`crate::http2::RequestFramer`].
     Http2PriorKnowledge,
+    /// A mail, news, chat or file transfer dialogue in clear text that may turn into TLS: feed everything, from byte 0, to
+    /// [`crate::starttls::Reader`].
+    Dialogue,
+    /// MQTT's CONNECT.
+    Mqtt(mqtt::Connect),
     /// The Mi Push signature; `None` if the blob behind it is not a readable hello.
     MiPush(Option<mi_push::Hello>),
     /// A SOCKS 4 request or a SOCKS 5 greeting: feed everything, from byte 0, to [`crate::socks::RequestReader`].
@@ -46,7 +55,10 @@ enum State {
     Start,
     Tls(Box<TlsStart>),
     MiPush(mi_push::HelloReader),
+    Mqtt(mqtt::ConnectReader),
     Text(RequestLine),
+    /// Up to the point where XMPP can be told.
+    Xml(Vec<u8>),
     Socks(Vec<u8>),
     Decided(Facts),
 }
@@ -69,9 +81,18 @@ impl FirstBytes {
         match &self.state {
             State::Tls(start) if start.start == [0x16, 3] => Facts::BrokenTls,
             State::MiPush(reader) if reader.has_magic() => Facts::MiPush(None),
-            State::Text(line) => line.at_line_end(),
+            // What is not a whole line is no dialogue yet.
+            State::Text(line) => match line.at_line_end() {
+                Facts::Dialogue => Facts::Unknown,
+                facts => facts,
+            },
             State::Decided(facts) => facts.clone(),
-            State::Start | State::Tls(_) | State::MiPush(_) | State::Socks(_) => Facts::Unknown,
+            State::Start
+            | State::Tls(_)
+            | State::MiPush(_)
+            | State::Mqtt(_)
+            | State::Xml(_)
+            | State::Socks(_) => Facts::Unknown,
         }
     }
 
@@ -90,7 +111,16 @@ impl FirstBytes {
                 Progress::Not if reader.has_magic() => Some(Facts::MiPush(None)),
                 Progress::Not => Some(Facts::Unknown),
             },
+            State::Mqtt(reader) => match reader.push(bytes) {
+                Progress::NeedMore => None,
+                Progress::Done(connect) => Some(Facts::Mqtt(connect)),
+                Progress::Not => Some(Facts::Unknown),
+            },
             State::Text(line) => line.push(bytes),
+            State::Xml(start) => {
+                start.extend(&bytes[..bytes.len().min(LONGEST_XML_START - start.len())]);
+                xml(start)
+            }
             State::Socks(greeting) => {
                 // Both versions are decided within 263 bytes, so what a long push brings beyond that does not matter.
                 greeting.extend(&bytes[..bytes.len().min(512)]);
@@ -110,6 +140,8 @@ impl State {
         match byte {
             0x16 => Self::Tls(Box::default()),
             _ if byte == mi_push::MAGIC[0] => Self::MiPush(mi_push::HelloReader::new()),
+            mqtt::CONNECT => Self::Mqtt(mqtt::ConnectReader::new()),
+            b'<' => Self::Xml(Vec::new()),
             4 | 5 => Self::Socks(Vec::new()),
             b'\r' | b'\n' => Self::Text(RequestLine::default()),
             _ if is_token(byte) => Self::Text(RequestLine::default()),
@@ -149,6 +181,8 @@ struct RequestLine {
     empty_lines: usize,
     /// Length of the method, once the blank behind it has been seen.
     method: Option<usize>,
+    /// A carriage return stands behind the first and only word.
+    ends: bool,
 }
 
 impl RequestLine {
@@ -169,8 +203,15 @@ impl RequestLine {
         if byte == b'\n' {
             return Some(self.at_line_end());
         }
+        if self.ends {
+            return Some(Facts::Unknown);
+        }
         self.line.push(byte);
         match self.method {
+            None if byte == b'\r' => {
+                self.ends = true;
+                None
+            }
             None if is_blank(byte) => {
                 self.method = Some(self.line.len() - 1);
                 (self.line.len() == 1).then_some(Facts::Unknown)
@@ -206,7 +247,13 @@ impl RequestLine {
         let last_word = line.rsplit(|b| is_blank(*b)).next().unwrap_or_default();
         let is_http = last_word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"));
         let is_request = (is_http && self.method.is_some()) || self.asks_for_an_address();
-        if is_request { Facts::Http } else { Facts::Unknown }
+        if is_request {
+            Facts::Http
+        } else if self.empty_lines == 0 && starttls::begins_with(line) {
+            Facts::Dialogue
+        } else {
+            Facts::Unknown
+        }
     }
 }
 
@@ -218,6 +265,15 @@ fn is_blank(byte: u8) -> bool {
 /// Whether a byte may stand in a method (`token` of RFC 9110 §5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Tells XMPP from other things that begin with the same character.
+fn xml(start: &[u8]) -> Option<Facts> {
+    if XMPP_STARTS.iter().any(|known| start.starts_with(known)) {
+        return Some(Facts::Dialogue);
+    }
+    let may_be = XMPP_STARTS.iter().any(|known| known.starts_with(start));
+    (!may_be).then_some(Facts::Unknown)
 }
 
 /// Tells a SOCKS greeting (RFC 1928 §3; SOCKS 4 by its own note) from bytes that merely begin like one.

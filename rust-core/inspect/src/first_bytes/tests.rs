@@ -57,9 +57,8 @@ fn other_protocols_of_words_are_not_http() {
         "OPTIONS sip:a@b.example SIP/2.0\r\n",
         "OPTIONS * RTSP/1.0\r\n",
         "USER name\r\n",
-        "EHLO a.example\r\n",
         "*1\r\n",
-        "HELO\r\n",
+        "CAPA\rX",
         "NICK a\r\n",
         "GET key\r\n",
         " GET / HTTP/1.1\r\n",
@@ -70,6 +69,35 @@ fn other_protocols_of_words_are_not_http() {
     assert_eq!(decided_after(&[b'A'; 100]), Some(MAX_METHOD + 1), "a word that never ends is not waited for");
     assert_eq!(whole(b"GET \x01"), None, "one more byte tells");
     assert_eq!(whole(b"GET x\x01"), Some(Facts::Unknown));
+}
+
+#[test]
+fn dialogues_that_may_turn_into_tls_are_recognised() {
+    for start in [
+        "EHLO a.example\r\n",
+        "HELO\r\n",
+        "a1 CAPABILITY\r\n",
+        "CAPA\r\n",
+        "AUTH TLS\n",
+        "<?xml version='1.0'?>",
+        "<stream:stream to='a.example'>",
+    ] {
+        assert_eq!(whole(start.as_bytes()), Some(Facts::Dialogue), "{start:?}");
+        assert_eq!(pieces(start.as_bytes().chunks(1)), Some(Facts::Dialogue), "{start:?}");
+    }
+    assert_eq!(whole(b"<html>"), Some(Facts::Unknown));
+    let mut unfinished = FirstBytes::new();
+    assert_eq!(unfinished.push(b"STLS"), None);
+    assert_eq!(unfinished.finish(), Facts::Unknown, "not yet said");
+}
+
+#[test]
+fn mqtt_is_read_to_the_end_of_its_connect() {
+    let connect = b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03abc";
+    let Some(Facts::Mqtt(found)) = whole(connect) else { panic!("not MQTT") };
+    assert_eq!((found.version, found.client_id.as_str()), (4, "abc"));
+    assert_eq!(decided_after(connect), Some(connect.len()));
+    assert_eq!(whole(b"\x10\x0f\0\x04HTTP"), Some(Facts::Unknown));
 }
 
 #[test]

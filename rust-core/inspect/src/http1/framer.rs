@@ -33,6 +33,8 @@ pub struct RequestFramer {
     complete_head: Vec<u8>,
     /// Whether the last head was a CONNECT or an upgrade.
     opaque_after_body: bool,
+    /// Whether it was an upgrade.
+    upgraded: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +88,11 @@ impl RequestFramer {
         std::mem::take(&mut self.complete_head)
     }
 
+    /// Whether [`Piece::Opaque`] came of an upgrade: what follows goes to the server that the request went to.
+    pub fn upgraded(&self) -> bool {
+        self.upgraded
+    }
+
     fn read_head(&mut self, bytes: &[u8]) -> Result<(usize, Piece), FramingError> {
         let room = MAX_HEAD - self.head.len();
         let seen = &bytes[..bytes.len().min(room)];
@@ -100,7 +107,8 @@ impl RequestFramer {
         self.lines = Lines::default();
         let (request, framing) = parse_head(&self.head)?;
         self.complete_head = std::mem::take(&mut self.head);
-        self.opaque_after_body = request.connect || request.upgrade.is_some();
+        self.upgraded = request.upgrade.is_some() && !request.connect;
+        self.opaque_after_body = request.connect || self.upgraded;
         self.state = match framing {
             BodyFraming::Length(0) => self.after_body(),
             BodyFraming::Length(length) => State::Length(length),

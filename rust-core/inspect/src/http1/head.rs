@@ -1,6 +1,7 @@
 //! One request's head: from raw bytes to what it asks for and how its body is framed.
 
 use super::{FramingError, MAX_HEADERS};
+use crate::http2;
 
 /// One request's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Length of the head in bytes, from any empty lines before it to the empty line that ends it.
     pub head_len: usize,
+    /// The stream it was made on, if the connection speaks HTTP/2. Its body is then cut into frames.
+    pub http2: Option<http2::Stream>,
 }
 
 impl Request {
@@ -66,6 +69,7 @@ pub(super) fn parse_head(head: &[u8]) -> Result<(Request, BodyFraming), FramingE
         upgrade: None,
         headers: parsed.headers.iter().map(|h| (h.name.to_owned(), h.value.to_vec())).collect(),
         head_len: head.len(),
+        http2: None,
     };
     resolve_target(&mut request)?;
     // An Upgrade in HTTP/1.0 is ignored by servers (RFC 9110 §7.8).
@@ -123,6 +127,12 @@ fn split_absolute(target: &str) -> Result<(Authority, String), FramingError> {
     let (authority, path) = rest.split_at(end);
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     Ok((Authority::parse(authority)?, path))
+}
+
+/// The host, in lower case, and port of an authority.
+pub(crate) fn authority(text: &str) -> Result<(String, Option<u16>), FramingError> {
+    let Authority { host, port } = Authority::parse(text)?;
+    host.map(|host| (host, port)).ok_or(FramingError::BadHost)
 }
 
 /// A host and its port.

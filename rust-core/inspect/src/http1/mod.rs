@@ -23,6 +23,7 @@ mod head;
 pub(crate) use chunked::content as chunked_content;
 pub use framer::{Piece, RequestFramer};
 pub use head::Request;
+pub(crate) use head::authority;
 
 /// Longest head, empty lines before it included, in bytes; also the longest chunk line and trailer section.
 pub const MAX_HEAD: usize = 64 * 1024;

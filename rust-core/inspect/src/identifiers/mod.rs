@@ -5,7 +5,7 @@ mod key;
 mod user_agent;
 mod value;
 
-use crate::{http1, mi_push, urlencoded};
+use crate::{http1, http2, mi_push, mqtt, urlencoded};
 use key::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -136,7 +136,9 @@ pub fn in_request(request: &http1::Request, body: &[u8]) -> Vec<Identifier> {
         search.header(name, &String::from_utf8_lossy(value));
     }
     let body = &body[..body.len().min(MAX_BODY)];
-    if request.header("transfer-encoding").next().is_some() {
+    if let Some(stream) = request.http2 {
+        search.body(&http2::data_of(body, stream.number));
+    } else if request.header("transfer-encoding").next().is_some() {
         search.body(&http1::chunked_content(body));
     } else {
         search.body(body);
@@ -154,6 +156,17 @@ pub fn in_hello(hello: &mi_push::Hello) -> Vec<Identifier> {
     let mut search = Search::default();
     for (kind, _) in found.into_iter().filter(|(_, present)| *present) {
         search.add(kind, Form::Plain, "Mi Push hello".into());
+    }
+    search.finish()
+}
+
+/// The identifiers in MQTT's first packet, sorted and without repeats.
+pub fn in_mqtt(connect: &mqtt::Connect) -> Vec<Identifier> {
+    let mut search = Search::default();
+    search.keyed("device id", &connect.client_id, &|_| "MQTT client id".into(), 0);
+    if let Some(user_name) = &connect.user_name {
+        let key = if user_name.contains('@') { "email" } else { "phone" };
+        search.keyed(key, user_name, &|_| "MQTT user name".into(), 0);
     }
     search.finish()
 }

@@ -45,8 +45,27 @@ pub enum TlsError {
 /// # Errors
 /// Says which rule the message breaks. GREASE values (RFC 8701) break none.
 pub fn parse_hello_message(body: &[u8]) -> Result<ClientHello, TlsError> {
+    parse_body(body, Cookie::None)
+}
+
+/// Reads the body of a DTLS ClientHello, which differs by the cookie behind the session id (RFC 6347 §4.2.1, RFC 9147 §5.3).
+///
+/// # Errors
+/// As [`parse_hello_message`].
+pub fn parse_dtls_hello_message(body: &[u8]) -> Result<ClientHello, TlsError> {
+    parse_body(body, Cookie::BehindSessionId)
+}
+
+/// Whether the fixed fields hold a cookie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cookie {
+    None,
+    BehindSessionId,
+}
+
+fn parse_body(body: &[u8], cookie: Cookie) -> Result<ClientHello, TlsError> {
     let mut fields = Cursor::new(body);
-    let extensions = extensions(&mut fields).ok_or(TlsError::BadLength)?;
+    let extensions = extensions(&mut fields, cookie).ok_or(TlsError::BadLength)?;
     if !fields.is_empty() {
         return Err(TlsError::BadLength);
     }
@@ -70,9 +89,12 @@ pub fn parse_hello_message(body: &[u8]) -> Result<ClientHello, TlsError> {
 }
 
 /// Steps over the fixed fields (RFC 8446 §4.1.2) to the extensions, which TLS 1.2 may leave out altogether.
-fn extensions<'a>(fields: &mut Cursor<'a>) -> Option<&'a [u8]> {
+fn extensions<'a>(fields: &mut Cursor<'a>, cookie: Cookie) -> Option<&'a [u8]> {
     let _version_and_random = fields.take(2 + 32)?;
     let session_id = fields.vector8()?;
+    if cookie == Cookie::BehindSessionId {
+        fields.vector8()?;
+    }
     let cipher_suites = fields.vector16()?;
     let compression_methods = fields.vector8()?;
     if session_id.len() > 32

@@ -7,7 +7,7 @@
 
 mod hello;
 
-pub use hello::{ClientHello, TlsError, parse_hello_message};
+pub use hello::{ClientHello, TlsError, parse_dtls_hello_message, parse_hello_message};
 
 use crate::Progress;
 
