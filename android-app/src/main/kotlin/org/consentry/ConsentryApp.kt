@@ -11,6 +11,7 @@ import org.consentry.vpn.ProtectionSwitch
 import org.consentry.vpn.Questions
 import org.consentry.vpn.SystemTunnels
 import org.consentry.vpn.TunnelFactory
+import org.consentry.vpn.Wishes
 
 /** The app: one engine, one switch, for as long as the process lives. */
 open class ConsentryApp : Application() {
@@ -26,6 +27,9 @@ open class ConsentryApp : Application() {
     lateinit var notices: Notices
         private set
 
+    /** What the owner wants of questions and of the screen lock. */
+    val wishes: Wishes by lazy { Wishes(this) }
+
     /** The questions at first attempts. */
     lateinit var questions: Questions
         private set
@@ -33,9 +37,9 @@ open class ConsentryApp : Application() {
     override fun onCreate() {
         super.onCreate()
         engine = newEngine()
-        notices = Notices(this)
+        notices = Notices(this) { wishes.asksScreenLock }
         protection = ProtectionSwitch(this, engine, notices)
-        questions = Questions(this, engine, notices)
+        questions = Questions(this, engine, notices, wishes)
         registerActivityLifecycleCallbacks(object : Shown {
             override fun onActivityResumed(activity: Activity) = questions.seen()
         })

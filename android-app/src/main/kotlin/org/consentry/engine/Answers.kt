@@ -88,6 +88,7 @@ internal object Answers {
         allowed = answer.getInt("allowed"),
         undecided = answer.getInt("undecided"),
         version = answer.getString("version"),
+        strictApps = answer.getJSONArray("strict_apps").strings(),
     )
 
     private fun <T> JSONObject.one(key: String, all: List<T>, code: (T) -> String): T {

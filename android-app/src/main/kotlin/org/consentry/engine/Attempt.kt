@@ -88,6 +88,7 @@ data class LogPage(val rows: List<Attempt>, val next: Cursor?)
  * @property days attempts of each of the last seven days, oldest first, today last
  * @property allowed services that the owner has allowed
  * @property undecided services that were tried and that the owner has not decided about
+ * @property strictApps packages from which servers that the catalogue does not know are held back, too
  */
 data class Status(
     val running: Boolean,
@@ -96,6 +97,7 @@ data class Status(
     val allowed: Int,
     val undecided: Int,
     val version: String,
+    val strictApps: List<String> = emptyList(),
 ) {
     /** A day, `2026-11-22`, and how many attempts were held back on it. */
     data class Day(val date: String, val count: Long)

@@ -81,6 +81,11 @@ class Engine(
         changeConsent(ask("mute").put("service", service).put("on", on), {}, done)
     }
 
+    /** Strict mode for an app (a package): servers that the catalogue does not know are held back from it, too. */
+    fun strict(app: String, on: Boolean, via: Via = Via.SCREEN, done: (Outcome<Unit>) -> Unit = {}) {
+        changeConsent(ask("strict").put("app", app).put("on", on).put("via", via.code), {}, done)
+    }
+
     /** The changes of consent, newest first: of one service, or of all. */
     fun history(service: String? = null, done: (Outcome<List<ConsentChange>>) -> Unit) {
         val request = ask("history").put("service", service ?: JSONObject.NULL)

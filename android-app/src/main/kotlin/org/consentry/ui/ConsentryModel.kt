@@ -31,6 +31,18 @@ interface ConsentryModel {
     /** Holds a service back: from one app (a package), or from all. */
     fun revoke(service: String, app: String?, done: (Outcome<Unit>) -> Unit)
 
+    /** Whether the owner is asked about a service. */
+    fun mute(service: String, on: Boolean, done: (Outcome<Unit>) -> Unit)
+
+    /** Strict mode for an app (a package). */
+    fun strict(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit)
+
+    /** Whether the owner is asked at a service's first attempt. */
+    var asksQuestions: Boolean
+
+    /** Whether the phone's screen lock is asked for before anything is allowed, turned off or exported. */
+    var asksScreenLock: Boolean
+
     /** The changes of consent, newest first: of one service, or of all. */
     fun history(service: String?, done: (Outcome<List<ConsentChange>>) -> Unit)
 
@@ -77,6 +89,15 @@ private class EngineModel(private val app: ConsentryApp) : ConsentryModel {
 
     override fun revoke(service: String, app: String?, done: (Outcome<Unit>) -> Unit) =
         this.app.engine.revoke(service, app, done = done)
+
+    override fun mute(service: String, on: Boolean, done: (Outcome<Unit>) -> Unit) = app.engine.mute(service, on, done)
+
+    override fun strict(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit) =
+        this.app.engine.strict(app, on, done = done)
+
+    override var asksQuestions: Boolean by app.wishes::asksQuestions
+
+    override var asksScreenLock: Boolean by app.wishes::asksScreenLock
 
     override fun history(service: String?, done: (Outcome<List<ConsentChange>>) -> Unit) =
         app.engine.history(service, done)

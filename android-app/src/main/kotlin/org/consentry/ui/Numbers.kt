@@ -14,6 +14,9 @@ object Numbers {
     /** `1,284`. */
     fun of(number: Int): String = of(number.toLong())
 
+    /** `90%`. */
+    fun percent(whole: Int): String = NumberFormat.getPercentInstance().format(whole / 100.0)
+
     /** `903`, `1.3K`. */
     fun compact(resources: Resources, number: Long): String {
         if (number < THOUSAND) return of(number)

@@ -16,6 +16,8 @@ data class Remembered(
     val theme: Theme = Theme.PHONE,
     /** Whether the colours come from the wallpaper, where the phone has such (API 31). */
     val wallpaperColours: Boolean = true,
+    /** The language as a tag (`pt-BR`), null for the phone's. From API 33 on the system knows it, and this does not count. */
+    val language: String? = null,
     /** Whether Android was asked for notifications: a refusal holds. */
     val askedForNotifications: Boolean = false,
     /** The facts of the health cards that the owner has put off; a card returns when its facts change. */
@@ -59,6 +61,7 @@ class Preferences private constructor(private val context: Context) {
             .putBoolean(INTRODUCED, after.introduced)
             .putString(THEME, after.theme.name)
             .putBoolean(WALLPAPER, after.wallpaperColours)
+            .putString(LANGUAGE, after.language)
             .putBoolean(ASKED, after.askedForNotifications)
             .putStringSet(PUT_OFF, after.putOff)
             .apply()
@@ -68,6 +71,7 @@ class Preferences private constructor(private val context: Context) {
         introduced = file.getBoolean(INTRODUCED, false),
         theme = Theme.entries.find { it.name == file.getString(THEME, null) } ?: Theme.PHONE,
         wallpaperColours = file.getBoolean(WALLPAPER, true),
+        language = file.getString(LANGUAGE, null),
         askedForNotifications = file.getBoolean(ASKED, false),
         putOff = file.getStringSet(PUT_OFF, null)?.toSet().orEmpty(),
     )
@@ -76,6 +80,7 @@ class Preferences private constructor(private val context: Context) {
         private const val INTRODUCED = "introduced"
         private const val THEME = "theme"
         private const val WALLPAPER = "wallpaper_colours"
+        private const val LANGUAGE = "language"
         private const val ASKED = "asked_for_notifications"
         private const val PUT_OFF = "put_off"
         private var instance: Preferences? = null

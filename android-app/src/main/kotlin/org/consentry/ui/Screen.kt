@@ -5,11 +5,13 @@ import android.content.ActivityNotFoundException
 import android.content.Context
 import android.content.Intent
 import android.content.res.Configuration
+import android.net.Uri
 import android.os.Build
 import android.os.Bundle
 import android.view.View
 import android.widget.TextView
 import android.widget.Toast
+import java.util.Locale
 import org.consentry.R
 import org.consentry.engine.EngineFailure
 import org.consentry.engine.Subscription
@@ -28,6 +30,9 @@ abstract class Screen : Activity() {
 
     /** The names of apps. */
     val labels: AppLabels by lazy { AppLabels.of(this) }
+
+    /** Asks for the phone's screen lock. */
+    val lock: ScreenLock by lazy { ScreenLock(this, model) }
 
     private var shownLook: Remembered? = null
     private val subscriptions = ArrayList<Subscription>()
@@ -66,7 +71,9 @@ abstract class Screen : Activity() {
     private fun lookIs(look: Remembered) {
         val before = shownLook ?: Remembered()
         shownLook = look
-        if (!isDestroyed && (look.theme != before.theme || look.wallpaperColours != before.wallpaperColours)) recreate()
+        val isSame = look.theme == before.theme && look.wallpaperColours == before.wallpaperColours &&
+            look.language == before.language
+        if (!isDestroyed && !isSame) recreate()
     }
 
     /** The owner turns protection on: Android may have to ask first. */
@@ -86,7 +93,15 @@ abstract class Screen : Activity() {
     @Deprecated("The framework's own activity has no other way")
     override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
         super.onActivityResult(requestCode, resultCode, data)
-        if (requestCode != ASK_FOR_VPN) return
+        when (requestCode) {
+            ASK_FOR_VPN -> vpnAnswered(resultCode)
+            ScreenLock.REQUEST -> lock.answered(resultCode == RESULT_OK)
+            in FIRST_DOCUMENT..LAST_DOCUMENT -> data?.data?.takeIf { resultCode == RESULT_OK }
+                ?.let { onDocument(requestCode - FIRST_DOCUMENT, it) }
+        }
+    }
+
+    private fun vpnAnswered(resultCode: Int) {
         if (resultCode == RESULT_OK) {
             turnOn()
         } else {
@@ -97,6 +112,29 @@ abstract class Screen : Activity() {
 
     /** Android's question about the VPN was answered. */
     protected open fun onVpnAnswered(allowed: Boolean) = Unit
+
+    /**
+     * Lets the owner choose where a new file goes; [onDocument] is told. Nothing but the number is kept, so that the answer
+     * finds its way after the process has ended, too.
+     *
+     * @param what which of the screen's files, from 0 to 9
+     */
+    fun askWhereTo(what: Int, type: String, name: String) = askForDocument(
+        what,
+        Intent(Intent.ACTION_CREATE_DOCUMENT).setType(type).putExtra(Intent.EXTRA_TITLE, name),
+    )
+
+    /** Lets the owner choose a file to read; [onDocument] is told. */
+    fun askWhich(what: Int, type: String) = askForDocument(what, Intent(Intent.ACTION_OPEN_DOCUMENT).setType(type))
+
+    private fun askForDocument(what: Int, question: Intent) = try {
+        startActivityForResult(question.addCategory(Intent.CATEGORY_OPENABLE), FIRST_DOCUMENT + what)
+    } catch (_: ActivityNotFoundException) {
+        Toast.makeText(this, R.string.no_file_chooser, Toast.LENGTH_LONG).show()
+    }
+
+    /** A file was chosen. */
+    protected open fun onDocument(what: Int, file: Uri) = Unit
 
     /** Once: whoever refuses is not asked again. */
     private fun askForNotifications() {
@@ -140,6 +178,8 @@ abstract class Screen : Activity() {
 
         private const val ASK_FOR_VPN = 1
         private const val ASK_FOR_NOTIFICATIONS = 2
+        private const val FIRST_DOCUMENT = 10
+        private const val LAST_DOCUMENT = 19
     }
 }
 
@@ -153,15 +193,22 @@ internal object Look {
             R.style.Theme_Consentry
         }
 
-    /** A context that is light or dark as the owner wishes. */
+    /** A context that is light or dark, and in the language, as the owner wishes. */
     fun themed(base: Context): Context {
-        val night = when ((Preferences.of(base.applicationContext ?: base).now ?: Remembered()).theme) {
-            Theme.PHONE -> return base
+        val wish = Preferences.of(base.applicationContext ?: base).now ?: Remembered()
+        val before = base.resources.configuration
+        val changes = Configuration()
+        val night = when (wish.theme) {
+            Theme.PHONE -> null
             Theme.LIGHT -> Configuration.UI_MODE_NIGHT_NO
             Theme.DARK -> Configuration.UI_MODE_NIGHT_YES
         }
-        val mode = base.resources.configuration.uiMode and Configuration.UI_MODE_NIGHT_MASK.inv() or night
-        return base.createConfigurationContext(Configuration().apply { uiMode = mode })
+        if (night != null) changes.uiMode = before.uiMode and Configuration.UI_MODE_NIGHT_MASK.inv() or night
+        val locale = Languages.wished(wish)
+        if (locale != null) changes.setLocale(locale)
+        // Numbers are written as the words are.
+        Locale.setDefault(locale ?: before.locales[0])
+        return if (night == null && locale == null) base else base.createConfigurationContext(changes)
     }
 }
 

@@ -3,65 +3,127 @@ package org.consentry.ui
 import android.content.Intent
 import android.os.Build
 import android.os.Bundle
-import android.view.View
-import android.widget.LinearLayout
-import android.widget.Switch
-import android.widget.TextView
 import org.consentry.R
 import org.consentry.engine.EngineState
+import org.consentry.vpn.Screens
 
-/** How the app looks, and what it is. */
-class SettingsActivity : Screen() {
+/** What the owner can set, and what the app is. */
+class SettingsActivity : PageScreen(R.string.settings) {
+    private lateinit var asks: PageRow
+    private lateinit var muted: PageRow
+    private lateinit var strict: PageRow
+    private lateinit var screenLock: PageRow
+    private lateinit var theme: PageRow
+    private lateinit var wallpaper: PageRow
+    private lateinit var language: PageRow
+    private lateinit var version: PageRow
+    private lateinit var catalogue: PageRow
+
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
-        setContentView(R.layout.activity_settings)
-        findViewById<TextView>(R.id.title).setText(R.string.settings)
-        listOf(R.id.title, R.id.look_head, R.id.about_head).forEach { findViewById<TextView>(it).asHeading() }
-        findViewById<View>(R.id.back).setOnClickListener { finish() }
-        group(R.id.look_rows)
-        group(R.id.about_rows)
-        text(R.id.introduction, R.string.show_introduction, getString(R.string.show_introduction_text))
-        row(R.id.introduction).setOnClickListener { startActivity(Intent(this, OnboardingActivity::class.java)) }
-        text(R.id.licence, R.string.licence, getString(R.string.licence_text))
-        text(R.id.privacy, R.string.privacy, getString(R.string.privacy_text))
-        row(R.id.theme).setOnClickListener { Preferences.of(this).whenRead(::chooseTheme) }
-        Insets.padAll(findViewById(R.id.root), findViewById(R.id.settings_scroll))
+        questions()
+        protection()
+        look()
+        about()
+    }
+
+    private fun questions() {
+        rows.head(words(R.string.questions))
+        asks = rows.switch(words(R.string.ask_first)) { on ->
+            model.asksQuestions = on
+            asks.isOn = on
+        }
+        asks.second = words(R.string.ask_first_text)
+        muted = rows.open(words(R.string.muted)) { open(MutedActivity::class.java) }
+        rows.open(words(R.string.notifications)) { openFirst(SystemPages.notifications(this)) }
+            .second = words(R.string.notifications_text)
+    }
+
+    private fun protection() {
+        rows.head(words(R.string.protection))
+        strict = rows.open(words(R.string.strict)) { open(StrictActivity::class.java) }
+        screenLock = rows.switch(words(R.string.ask_lock)) { on ->
+            // Either way: who turns it on learns that it works, and nobody else turns it off.
+            lock.ask {
+                model.asksScreenLock = on
+                screenLock.isOn = on
+            }
+        }
+        screenLock.second = words(R.string.ask_lock_text)
+    }
+
+    private fun look() {
+        rows.head(words(R.string.look))
+        theme = rows.choice(words(R.string.theme)) { Preferences.of(this).whenRead(::chooseTheme) }
+        wallpaper = rows.switch(words(R.string.wallpaper_colours)) { on ->
+            Preferences.of(this).change { it.copy(wallpaperColours = on) }
+            recreate()
+        }
+        wallpaper.second = words(R.string.wallpaper_colours_text)
+        wallpaper.isShown = Build.VERSION.SDK_INT >= Build.VERSION_CODES.S
+        language = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+            rows.open(words(R.string.language)) { openFirst(Languages.page(this)) }
+        } else {
+            rows.choice(words(R.string.language)) { Preferences.of(this).whenRead(::chooseLanguage) }
+        }
+        rows.open(words(R.string.show_introduction)) { open(OnboardingActivity::class.java) }
+            .second = words(R.string.show_introduction_text)
+    }
+
+    private fun about() {
+        rows.head(words(R.string.about))
+        version = rows.fact(words(R.string.version))
+        catalogue = rows.fact(words(R.string.catalogue))
+        rows.open(words(R.string.licences)) { open(LicencesActivity::class.java) }.second = words(R.string.licence_text)
+        rows.fact(words(R.string.privacy)).second = words(R.string.privacy_text)
+        rows.place()
     }
 
     override fun onObserve() {
+        asks.isOn = model.asksQuestions
+        screenLock.isOn = model.asksScreenLock
         whileShown(model.state.observe(::show))
         Preferences.of(this).whenRead(::show)
     }
 
     private fun show(state: EngineState) {
-        text(R.id.version, R.string.version, state.status?.version ?: getString(R.string.version_unknown))
-        text(
-            R.id.catalogue,
-            R.string.catalogue,
-            resources.plural(R.plurals.services_count, state.services.size.toLong()),
-        )
+        val silent = state.services.count { it.muted }.toLong()
+        muted.second = if (silent == 0L) words(R.string.muted_none) else resources.plural(R.plurals.muted_text, silent)
+        val strictApps = state.status?.strictApps.orEmpty().size.toLong()
+        strict.second =
+            if (strictApps == 0L) words(R.string.strict_none) else resources.plural(R.plurals.strict_text, strictApps)
+        version.second = state.status?.version ?: words(R.string.version_unknown)
+        catalogue.second = resources.plural(R.plurals.services_count, state.services.size.toLong())
     }
 
     private fun show(remembered: Remembered) {
         if (isDestroyed) return
-        text(R.id.theme, R.string.theme, getString(name(remembered.theme)))
-        val wallpaper = findViewById<View>(R.id.wallpaper)
-        wallpaper.isShownHere = Build.VERSION.SDK_INT >= Build.VERSION_CODES.S
-        text(R.id.wallpaper, R.string.wallpaper_colours, getString(R.string.wallpaper_colours_text))
-        wallpaper.findViewById<Switch>(R.id.row_switch).apply {
-            isChecked = remembered.wallpaperColours
-            contentDescription = getString(R.string.wallpaper_colours)
-            setOnClickListener {
-                Preferences.of(this@SettingsActivity).change { it.copy(wallpaperColours = isChecked) }
-                recreate()
-            }
+        theme.second = words(name(remembered.theme))
+        wallpaper.isOn = remembered.wallpaperColours
+        language.second = remembered.language?.takeIf { Languages.wished(remembered) != null }?.let(Languages::name)
+            ?: words(R.string.language_phone)
+        // The system keeps the choice itself from API 33 on.
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+            language.second = Languages.name(resources.configuration.locales[0].toLanguageTag())
         }
-        group(R.id.look_rows)
     }
 
     private fun chooseTheme(remembered: Remembered) {
-        Dialogs.choose(this, R.string.theme, Theme.entries.map { it to getString(name(it)) }, remembered.theme) { theme ->
+        Dialogs.choose(this, R.string.theme, Theme.entries.map { it to words(name(it)) }, remembered.theme) { theme ->
             Preferences.of(this).change { it.copy(theme = theme) }
+            recreate()
+        }
+    }
+
+    private fun chooseLanguage(remembered: Remembered) {
+        val choices = listOf<String?>(null) + Languages.tags(this)
+        Dialogs.choose(
+            this,
+            R.string.language,
+            choices.map { it to (it?.let(Languages::name) ?: words(R.string.language_phone)) },
+            remembered.language,
+        ) { tag ->
+            Preferences.of(this).change { it.copy(language = tag) }
             recreate()
         }
     }
@@ -72,18 +134,29 @@ class SettingsActivity : Screen() {
         Theme.DARK -> R.string.theme_dark
     }
 
-    private fun row(id: Int): View = findViewById<View>(id).findViewById(R.id.row)
+    private fun open(page: Class<*>) = startActivity(Intent(this, page))
+}
 
-    private fun text(id: Int, name: Int, second: String) {
-        val view = findViewById<View>(id)
-        view.findViewById<TextView>(R.id.name).setText(name)
-        view.findViewById<TextView>(R.id.second).text = second
-    }
+/** The services about which the owner wants no questions. */
+class MutedActivity : PageScreen(R.string.muted) {
+    override fun onObserve() = whileShown(model.state.observe(::show))
 
-    /** One card of the rows that are shown. */
-    private fun group(id: Int) {
-        val group = findViewById<LinearLayout>(id)
-        val rows = (0 until group.childCount).map(group::getChildAt).filter { it.isShownHere }
-        rows.forEachIndexed { index, row -> (row as RowFrame).place(index == 0, index == rows.lastIndex) }
+    private fun show(state: EngineState) {
+        val silent = state.services.filter { it.muted }
+        rows.clear()
+        if (silent.isEmpty()) {
+            empty.nothing(R.drawable.ic_bell, words(R.string.muted_nothing))
+            return
+        }
+        empty.hide()
+        rows.text(words(R.string.muted_explained))
+        for (service in silent) {
+            val row = rows.open(service.name) { startActivity(Screens.service(this, service.id)) }
+            row.second = service.vendor
+            row.button(words(R.string.unmute), getString(R.string.unmute_label, service.name)) {
+                model.mute(service.id, on = false) { tellFailure(it) }
+            }
+        }
+        rows.place()
     }
 }

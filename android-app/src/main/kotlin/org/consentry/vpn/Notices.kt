@@ -21,8 +21,10 @@ import org.consentry.engine.Term
  * The notifications. Each has a place of its own, so that a new one replaces what was said before; each button has one
  * PendingIntent, used again and again (some phones count them, and refuse at a few hundred). Where notifications are
  * refused, Android drops them and all else goes on.
+ *
+ * @param asksScreenLock whether only the owner's screen lock may allow something: then a screen asks for it
  */
-class Notices(private val context: Context) {
+class Notices(private val context: Context, private val asksScreenLock: () -> Boolean = { false }) {
     private val manager = context.getSystemService(NotificationManager::class.java)
 
     init {
@@ -179,7 +181,7 @@ class Notices(private val context: Context) {
 
     /** Allows for a quarter of an hour. Where a server is shared, the screen names the other service first. */
     private fun allow(service: Service): Notification.Action {
-        val intent = if (service.sharesWith.isEmpty()) {
+        val intent = if (service.sharesWith.isEmpty() && !asksScreenLock()) {
             answer(QuestionReceiver.ALLOW, service.id)
         } else {
             screen(service.id, Term.QUARTER_HOUR)

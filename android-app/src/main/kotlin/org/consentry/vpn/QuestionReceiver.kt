@@ -20,7 +20,7 @@ class QuestionReceiver : BroadcastReceiver() {
             return
         }
         val service = intent.data?.schemeSpecificPart ?: return
-        if (intent.action == ALLOW && isLocked(context)) {
+        if (intent.action == ALLOW && (isLocked(context) || app.wishes.asksScreenLock)) {
             // Whoever holds a locked phone may close a door, not open one: the owner unlocks it, and is asked again.
             context.startActivity(
                 Screens.service(context, service, Term.QUARTER_HOUR).addFlags(Intent.FLAG_ACTIVITY_NEW_TASK),

@@ -20,6 +20,7 @@ class Questions(
     private val context: Context,
     private val engine: Engine,
     private val notices: Notices,
+    private val wishes: Wishes,
     private val now: () -> Long = System::currentTimeMillis,
 ) {
     private val kept = context.getSharedPreferences("questions", Context.MODE_PRIVATE)
@@ -39,6 +40,7 @@ class Questions(
         // Read anew: the owner may have muted it just now, and nobody keeps the state fresh while no screen is shown.
         engine.refresh { read ->
             val service = (read as? Outcome.Done)?.value?.service(id) ?: return@refresh
+            if (!wishes.asksQuestions) return@refresh
             val undecided = service.standing != Standing.ESSENTIAL && service.consent == ConsentState.Off && !service.muted
             if (undecided && isFirst(id)) {
                 if (mayAsk(service)) ask(service, attempt) else mention(id)

@@ -41,7 +41,7 @@ class QuestionsTest {
     fun begin() {
         app.settle()
         // The app's own go by the real clock; they are told nothing here.
-        Questions(app, app.engine, app.notices) { now }
+        Questions(app, app.engine, app.notices, app.wishes) { now }
         ReflectionHelpers.getField<MutableSet<*>>(app.engine, "attemptObservers").run { remove(first()) }
         later(minutes = 0)
         tell("various.nosuch")
