@@ -67,7 +67,7 @@ class ConsentActions(
     /** For one app: allowed, held back (both a decision), whatever holds for all. */
     fun forApp(service: Service, app: String, allowed: Boolean, done: () -> Unit) {
         if (allowed) {
-            model.grant(service.id, app, Term.FOREVER) { ifDone(it, done) }
+            screen.lock.before { model.grant(service.id, app, Term.FOREVER) { ifDone(it, done) } }
         } else {
             model.revoke(service.id, app) { ifDone(it, done) }
         }
@@ -95,8 +95,9 @@ class ConsentActions(
         messages.show(
             screen.getString(R.string.is_allowed, service.name),
             MessageBar.Action(R.string.only_15_min) {
-                grant(service, Term.QUARTER_HOUR) {
-                    say(screen.getString(R.string.is_allowed_15, service.name), undoOf(service))
+                // Less than what holds: no reason to ask again who it is.
+                model.grant(service.id, null, Term.QUARTER_HOUR) { outcome ->
+                    ifDone(outcome) { say(screen.getString(R.string.is_allowed_15, service.name), undoOf(service)) }
                 }
             },
             MessageBar.Action(R.string.undo) { revoke(service) {} },
@@ -104,7 +105,7 @@ class ConsentActions(
     }
 
     private fun grant(service: Service, term: Term, done: () -> Unit) =
-        model.grant(service.id, null, term) { ifDone(it, done) }
+        screen.lock.before { model.grant(service.id, null, term) { ifDone(it, done) } }
 
     private fun revoke(service: Service, done: () -> Unit) = model.revoke(service.id, null) { ifDone(it, done) }
 

@@ -85,7 +85,7 @@ class FileWork private constructor(private val context: Context) {
         if (state.value !is State.Writing) state.set(State.Idle)
     }
 
-    private fun next(job: Job) = job.parts.next { part ->
+    private fun next(job: Job): Unit = job.parts.next { part ->
         if (job.number != current) return@next
         when (part) {
             is Outcome.Failed -> failed(job, sentence(part.failure))

@@ -73,7 +73,11 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
                 R.string.open_vpn_settings,
             ) { screen.openFirst(SystemPages.vpn) }
         } else {
-            Dialogs.turnOff(screen, pause = { model.pause(PAUSE_MS) }, turnOff = model::turnOff)
+            Dialogs.turnOff(
+                screen,
+                pause = { screen.lock.before { model.pause(PAUSE_MS) } },
+                turnOff = { screen.lock.before(model::turnOff) },
+            )
         }
     }
 

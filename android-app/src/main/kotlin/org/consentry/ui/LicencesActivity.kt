@@ -4,7 +4,7 @@ import android.os.Bundle
 import org.consentry.R
 
 /** Whose work the app is built from, and on which terms. */
-class LicencesActivity : PageScreen(R.string.licences) {
+class LicencesActivity : PageScreen(R.string.licence) {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         rows.head(getString(R.string.app_name))

@@ -29,7 +29,7 @@ class PageRows(private val column: LinearLayout) {
         view.text = words
         view.asHeading()
         column.addView(view)
-        groups += ArrayList()
+        groups.add(ArrayList())
         return view
     }
 
@@ -43,7 +43,7 @@ class PageRows(private val column: LinearLayout) {
         val view = inflater.inflate(layout, column, false) as TextView
         view.text = words
         column.addView(view)
-        groups += ArrayList()
+        groups.add(ArrayList())
         return view
     }
 
@@ -66,8 +66,8 @@ class PageRows(private val column: LinearLayout) {
         val view = inflater.inflate(R.layout.row_setting, column, false) as RowFrame
         column.addView(view)
         val row = PageRow(view, name)
-        if (groups.isEmpty()) groups += ArrayList<PageRow>()
-        groups.last() += row
+        if (groups.isEmpty()) groups.add(ArrayList())
+        groups.last().add(row)
         return row
     }
 

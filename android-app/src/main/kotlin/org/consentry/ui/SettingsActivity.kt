@@ -74,7 +74,7 @@ class SettingsActivity : PageScreen(R.string.settings) {
         rows.head(words(R.string.about))
         version = rows.fact(words(R.string.version))
         catalogue = rows.fact(words(R.string.catalogue))
-        rows.open(words(R.string.licences)) { open(LicencesActivity::class.java) }.second = words(R.string.licence_text)
+        rows.open(words(R.string.licence)) { open(LicencesActivity::class.java) }.second = words(R.string.licence_text)
         rows.fact(words(R.string.privacy)).second = words(R.string.privacy_text)
         rows.place()
     }
@@ -151,7 +151,7 @@ class MutedActivity : PageScreen(R.string.muted) {
         empty.hide()
         rows.text(words(R.string.muted_explained))
         for (service in silent) {
-            val row = rows.open(service.name) { startActivity(Screens.service(this, service.id)) }
+            val row = rows.act(service.name) { startActivity(Screens.service(this, service.id)) }
             row.second = service.vendor
             row.button(words(R.string.unmute), getString(R.string.unmute_label, service.name)) {
                 model.mute(service.id, on = false) { tellFailure(it) }

@@ -1,5 +1,6 @@
 package org.consentry.ui
 
+import android.content.res.ColorStateList
 import android.os.Bundle
 import android.view.LayoutInflater
 import android.view.View
@@ -98,6 +99,7 @@ class StrictActivity : Screen() {
             val icon = labels.icon(app.packageName)
             view.findViewById<ImageView>(R.id.app_icon).apply {
                 if (icon == null) setImageResource(R.drawable.ic_app) else setImageDrawable(icon)
+                imageTintList = if (icon == null) ColorStateList.valueOf(colour(R.attr.textSecond)) else null
             }
             view.findViewById<TextView>(R.id.name).text = app.label
             view.findViewById<TextView>(R.id.second).text = words.server(app.packageName)

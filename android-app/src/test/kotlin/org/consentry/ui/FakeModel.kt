@@ -83,6 +83,29 @@ class FakeModel : ConsentryModel {
         answer(done) { consent(service, ConsentState.Off) }
     }
 
+    override fun mute(service: String, on: Boolean, done: (Outcome<Unit>) -> Unit) {
+        this.done += "mute $service $on"
+        answer(done) {
+            change { state ->
+                state.copy(services = state.services.map { if (it.id == service) it.copy(muted = on) else it })
+            }
+        }
+    }
+
+    override fun strict(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit) {
+        this.done += "strict $app $on"
+        answer(done) {
+            change { state ->
+                val status = state.status ?: return@change state
+                state.copy(status = status.copy(strictApps = if (on) status.strictApps + app else status.strictApps - app))
+            }
+        }
+    }
+
+    override var asksQuestions = true
+
+    override var asksScreenLock = false
+
     override fun history(service: String?, done: (Outcome<List<ConsentChange>>) -> Unit) =
         answer(done) { changes.filter { service == null || it.service == service } }
 

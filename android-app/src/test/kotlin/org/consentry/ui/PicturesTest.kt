@@ -1,9 +1,7 @@
 package org.consentry.ui
 
-import android.app.Dialog
 import android.view.View
 import android.widget.ListView
-import android.widget.ScrollView
 import org.consentry.R
 import org.consentry.engine.AlwaysOn
 import org.consentry.engine.ConsentState
@@ -13,37 +11,11 @@ import org.consentry.engine.Protection
 import org.consentry.engine.StoreState
 import org.junit.Test
 import org.robolectric.RuntimeEnvironment
-import org.robolectric.shadows.ShadowDialog
 
 /** Pictures of every screen in its states: light and dark, at the usual and at twice the size of text, left and right. */
-class PicturesTest : ScreenTest() {
+class PicturesTest : PictureTest() {
     private val panic = EngineFailure(EngineFailure.Kind.PANIC, "")
     private val failure = EngineFailure(EngineFailure.Kind.STORE_CORRUPT, "")
-
-    /** A way to show a screen. */
-    private class Way(val name: String, val qualifiers: String, val fontScale: Float)
-
-    private val plain = Way("light", "", 1f)
-    private val ways = listOf(
-        plain,
-        Way("dark", "+night", 1f),
-        Way("large", "", 2f),
-        Way("arabic", "+ar-ldrtl", 1f),
-        Way("arabic-large", "+ar-ldrtl", 2f),
-    )
-
-    private fun inAllWays(name: String, state: EngineState, show: () -> View) = ways.forEach { inOneWay(it, name, state, show) }
-
-    private fun inOneWay(way: Way, name: String, state: EngineState, show: () -> View) {
-        RuntimeEnvironment.setQualifiers("en-rGB-ldltr-w360dp-h640dp-notnight-xhdpi")
-        if (way.qualifiers.isNotEmpty()) RuntimeEnvironment.setQualifiers(way.qualifiers)
-        RuntimeEnvironment.setFontScale(way.fontScale)
-        model.show(EngineState())
-        model.show(state)
-        picture(show(), "$name-${way.name}")
-    }
-
-    private fun tab(tab: Int) = { openMain(tab).decor }
 
     @Test
     fun home() = inAllWays("home", Scene.quiet, tab(MainActivity.HOME))
@@ -194,9 +166,6 @@ class PicturesTest : ScreenTest() {
     }
 
     @Test
-    fun settings() = inAllWays("settings", Scene.quiet) { open(SettingsActivity::class.java).get().decor }
-
-    @Test
     fun introduction() {
         inAllWays("introduction-1", Scene.quiet) { open(OnboardingActivity::class.java).get().decor }
         inAllWays("introduction-2", Scene.quiet) {
@@ -225,12 +194,6 @@ class PicturesTest : ScreenTest() {
         }
     }
 
-    private fun dialog(): View {
-        idle()
-        val dialog: Dialog = ShadowDialog.getLatestDialog()
-        return dialog.window!!.decorView
-    }
-
     @Test
     fun wide() {
         RuntimeEnvironment.setFontScale(1f)
@@ -241,12 +204,5 @@ class PicturesTest : ScreenTest() {
             picture(openMain(MainActivity.SERVICES).decor, "services-$name")
             picture(openService(Scene.messaging.id).decor, "service-$name")
         }
-    }
-
-    private fun scrolled(activity: android.app.Activity, id: Int, part: Float): View {
-        val scroll = activity.findViewById<ScrollView>(id)
-        scroll.scrollTo(0, ((scroll.getChildAt(0).height - scroll.height) * part).toInt())
-        idle()
-        return activity.decor
     }
 }

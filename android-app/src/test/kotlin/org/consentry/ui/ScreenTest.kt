@@ -8,10 +8,13 @@ import android.os.Bundle
 import android.os.Looper
 import android.view.View
 import android.widget.ListView
+import android.widget.Switch
+import android.widget.TextView
 import java.util.Locale
 import java.util.TimeZone
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.locks.LockSupport
+import org.consentry.R
 import org.junit.After
 import org.junit.Assert.assertTrue
 import org.junit.Before
@@ -111,6 +114,27 @@ abstract class ScreenTest {
         await("labels") { labels.isIdle }
         idle()
     }
+
+    /** Until the apps have been read. */
+    protected fun settleApps(activity: Activity) {
+        val list = activity.findViewById<ListView>(R.id.strict_list)
+        await("apps") { list.count > 0 }
+        settle(activity)
+    }
+
+    /** A row of a page, as the owner finds it. */
+    protected class ShownRow(val view: View) {
+        /** The words below its name. */
+        val second: String get() = view.findViewById<TextView>(R.id.second).text.toString()
+    }
+
+    /** The row of that name. */
+    protected fun Activity.row(name: Int): ShownRow = ShownRow(
+        ScreenRules.shown(decor).first { row -> row.id == R.id.row && row.findViewById<TextView>(R.id.name).text == text(name) },
+    )
+
+    /** The switch of the row of that name. */
+    protected fun Activity.switch(name: Int): Switch = row(name).view.findViewById(R.id.row_switch)
 
     /** Scrolls a list to a row, and lays it out: Android 7 waits for a frame that a test does not draw. */
     protected fun scroll(list: ListView, position: Int) {
