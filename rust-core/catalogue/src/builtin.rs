@@ -1,30 +1,26 @@
-//! The catalogue files that are part of the program, one per vendor.
+//! The catalogue files that are part of the program, packed by the build script.
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => { &[$((concat!($name, ".toml"), include_str!(concat!("../services/", $name, ".toml")))),*] };
+/// What they may unpack to, in bytes.
+const LARGEST: usize = 4 << 20;
+
+/// The text of all of them.
+pub(crate) struct Builtin {
+    /// Names and texts in turn, each ended by a zero byte.
+    block: String,
 }
 
-/// File name and text of each file.
-pub(crate) const FILES: &[(&str, &str)] = files![
-    "xiaomi",
-    "google",
-    "samsung",
-    "huawei",
-    "honor",
-    "oppo",
-    "vivo",
-    "meizu",
-    "aurora_mobile",
-    "getui",
-    "alibaba",
-    "baidu",
-    "tencent",
-    "onesignal",
-    "pushy",
-    "amazon",
-    "ntfy",
-    "microsoft",
-    "adjust",
-    "qualcomm",
-    "various",
-];
+impl Builtin {
+    /// Unpacks them.
+    pub(crate) fn unpack() -> Self {
+        let packed = include_bytes!(concat!(env!("OUT_DIR"), "/services.zz"));
+        let block = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, LARGEST)
+            .expect("the build script packed it");
+        Self { block: String::from_utf8(block).expect("a test parses what is packed") }
+    }
+
+    /// File name and text of each file.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut parts = self.block.split_terminator('\0');
+        std::iter::from_fn(move || parts.next().zip(parts.next()))
+    }
+}

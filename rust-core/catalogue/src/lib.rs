@@ -97,7 +97,7 @@ impl Catalogue {
     pub fn builtin() -> &'static Catalogue {
         static BUILTIN: OnceLock<Catalogue> = OnceLock::new();
         BUILTIN.get_or_init(|| {
-            Self::parse(builtin::FILES.iter().copied())
+            Self::parse(builtin::Builtin::unpack().files())
                 .expect("a test parses these files, which are part of the program")
         })
     }

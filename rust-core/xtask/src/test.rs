@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 use crate::{
-    TaskError,
+    TaskError, app_tests,
     cargo::{command, root, succeeds},
     isolation::Isolation,
     steps::Steps,
@@ -8,8 +8,8 @@ use crate::{
 };
 use std::process::Command;
 
-/// Steps before the end-to-end tests.
-const FIRST_STEPS: usize = 4;
+/// Steps beside the end-to-end tests.
+const OTHER_STEPS: usize = 5;
 
 /// Runs everything; false if anything failed.
 pub(crate) fn run(require_lab: bool) -> Result<bool, TaskError> {
@@ -17,7 +17,7 @@ pub(crate) fn run(require_lab: bool) -> Result<bool, TaskError> {
     let themes = themes()?;
     // First of all, because tests of single crates use some of the tools too.
     let tools = tools::ensure();
-    let mut steps = Steps::new(FIRST_STEPS + themes.len());
+    let mut steps = Steps::new(OTHER_STEPS + themes.len());
     steps.run("format", || succeeds(command(&["fmt", "--all", "--check"])))?;
     steps.run("lints", || {
         succeeds(command(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
@@ -55,6 +55,12 @@ pub(crate) fn run(require_lab: bool) -> Result<bool, TaskError> {
         ];
         steps.run(&name, || succeeds(isolation.wrap(command(&words))))?;
     }
+    steps.run("the Android app, with the engine, on this machine's JVM", || {
+        app_tests::run(&isolation, None).or_else(|error| {
+            println!("{error}");
+            Ok(false)
+        })
+    })?;
     Ok(steps.sum_up(built && !require_lab))
 }
 

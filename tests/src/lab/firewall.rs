@@ -144,7 +144,7 @@ pub(super) fn attach_phone(gateway: &Namespace, phone: &Namespace) -> Result<()>
 }
 
 /// Whether the namespace of the calling thread has [`DEVICE`].
-fn device_exists() -> bool {
+pub fn device_exists() -> bool {
     let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
     devices.lines().any(|line| line.trim_start().starts_with(&format!("{DEVICE}:")))
 }

@@ -15,7 +15,7 @@ pub mod internet;
 mod namespace;
 pub mod quic;
 pub mod servers;
-mod undertaker;
+pub mod undertaker;
 mod unruled;
 pub mod wire;
 
@@ -258,7 +258,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Ten thousand flows need a descriptor at each end. Without root the hard limit is what it is.
-fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wish = 65_536;
     let rlimit = getrlimit(Resource::Nofile);

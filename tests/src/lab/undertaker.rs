@@ -8,7 +8,7 @@ use std::{
 /// A small shell process that waits for its standard input to close. That happens when the lab is dropped, when the
 /// process panics, and when it is killed: in every case the namespaces, the programs inside them and the lab's folder go.
 #[derive(Debug)]
-pub(super) struct Undertaker {
+pub struct Undertaker {
     shell: Child,
 }
 
@@ -26,7 +26,7 @@ rm -rf "$folder"
 
 impl Undertaker {
     /// Starts waiting, before the first namespace is made.
-    pub(super) fn wait_for_the_end(folder: &Path, namespaces: &[String]) -> Result<Self> {
+    pub fn wait_for_the_end(folder: &Path, namespaces: &[String]) -> Result<Self> {
         let shell = Command::new("sh")
             .args(["-c", SCRIPT, "undertaker"])
             .arg(folder)

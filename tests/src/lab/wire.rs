@@ -46,12 +46,7 @@ const STOP: Token = Token(2);
 
 impl Wire {
     /// Makes both devices, with the names given, and starts carrying packets.
-    pub(super) fn between(
-        left: &Namespace,
-        left_name: &str,
-        right: &Namespace,
-        right_name: &str,
-    ) -> Result<Self> {
+    pub fn between(left: &Namespace, left_name: &str, right: &Namespace, right_name: &str) -> Result<Self> {
         let open = |namespace: &Namespace, name: &str| {
             let device =
                 namespace.enter(|| TunDevice::open(TunSource::Name(name.to_owned()), Some(super::MTU)))?;

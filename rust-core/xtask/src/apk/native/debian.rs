@@ -14,8 +14,10 @@ const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 const LIBRARY_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 
-/// Android 15's pages may be 16 KiB; a library linked for less does not load there.
-const LINKER_RULES: &str = "-Wl,-z,max-page-size=16384,--no-undefined,--hash-style=both,--icf=all";
+/// Android 15's pages may be 16 KiB; a library linked for less does not load there. Every Android since 6 reads GNU's hash
+/// table and packed relocations, which save 70 KB.
+const LINKER_RULES: &str =
+    "-Wl,-z,max-page-size=16384,--no-undefined,--hash-style=gnu,--icf=all,--pack-dyn-relocs=android";
 
 /// LLVM's programs and how they are told what to build for.
 pub(super) struct Tools {
@@ -62,7 +64,7 @@ pub(super) fn prepare(versions: &Versions, abi: &Abi) -> Result<Toolchain, TaskE
         .env("CARGO_TARGET_DIR", cache.join("target"))
         .arg("-Zbuild-std=std,panic_unwind")
         // Without what would turn traces into names, of which a stripped library has none.
-        .arg("-Zbuild-std-features=panic-unwind")
+        .arg("-Zbuild-std-features=panic-unwind,optimize_for_size")
         // No path of this machine in the library, so that it is the same wherever it is built.
         .args(["-Ztrim-paths", "--config", "profile.release.trim-paths=\"all\""]);
     // The path is part of cargo's fingerprint, so it stays while its contents change.

@@ -27,9 +27,9 @@ const PROFILE: [&str; 8] = [
     "debug=false",
     "lto=\"fat\"",
     "opt-level=\"z\"",
-    "package.consentry-engine.opt-level=3",
-    "package.consentry-inspect.opt-level=3",
-    "package.smoltcp.opt-level=3",
+    "package.consentry-engine.opt-level=2",
+    "package.consentry-inspect.opt-level=2",
+    "package.smoltcp.opt-level=2",
     "strip=true",
 ];
 

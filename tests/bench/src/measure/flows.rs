@@ -1,0 +1,69 @@
+//! Memory with idle connections, and what a download costs beside them.
+use super::{Figures, bulk};
+use crate::{
+    course::Course,
+    engine::Running,
+    meter::memory,
+    servers::{GREETING_LENGTH, KEEPER},
+};
+use consentry_tests::lab::{LabError, Result, wait_until};
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// How many stand idle, one measurement after the other.
+const COUNTS: [usize; 2] = [1_000, 10_000];
+
+/// Memory at rest and with idle flows in KiB; for each count the processor time of a download beside them.
+pub(super) fn measure(course: &Course, running: &Running, load: Duration) -> Result<Figures> {
+    let mut figures = Figures::new();
+    let kib = || running.process().and_then(memory).unwrap_or(0) as f64;
+    figures.insert("rest KiB".into(), kib());
+    let mut idle: Vec<TcpStream> = Vec::new();
+    for count in COUNTS {
+        let more = course.phone.enter(|| open(count - idle.len()))?;
+        match more {
+            Ok(more) => idle.extend(more),
+            Err(error) => {
+                figures.insert(format!("open of {count}"), idle.len() as f64);
+                eprintln!("    {count} idle flows: {error}");
+                break;
+            }
+        }
+        settle(&kib)?;
+        figures.insert(format!("{count} idle KiB"), kib());
+        let down = bulk::measure_down(course, running, load.min(Duration::from_secs(3)))?;
+        figures.extend(down.into_iter().map(|(name, value)| (format!("{count} idle {name}"), value)));
+    }
+    Ok(figures)
+}
+
+/// Connections that have each said and heard something, so that they exist on both sides.
+fn open(count: usize) -> io::Result<Vec<TcpStream>> {
+    let connect = |_| {
+        let mut stream = TcpStream::connect_timeout(&KEEPER.into(), Duration::from_secs(5))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        // A line, as a client of a protocol of lines would say it.
+        let mut greeting = *b"hello over there";
+        greeting[GREETING_LENGTH - 1] = b'\n';
+        stream.write_all(&greeting)?;
+        stream.read_exact(&mut greeting)?;
+        Ok(stream)
+    };
+    (0..count).map(connect).collect()
+}
+
+/// Waits until memory has stopped changing.
+fn settle(kib: &impl Fn() -> f64) -> Result<()> {
+    let mut last = f64::NAN;
+    let mut same = 0;
+    wait_until("memory coming to rest", Duration::from_secs(20), || {
+        let now = kib();
+        same = if (now - last).abs() < 64.0 { same + 1 } else { 0 };
+        last = now;
+        same >= 50
+    })
+    .or_else(|error| if last.is_nan() { Err(LabError::Unexpected(error.to_string())) } else { Ok(()) })
+}
