@@ -4,6 +4,7 @@
 
 mod apk;
 mod app_tests;
+mod bench;
 mod cargo;
 mod demo;
 mod isolation;
@@ -40,6 +41,12 @@ enum Task {
         /// Run only classes whose whole name, such as org.consentry.ui.LookTest, fits this regular expression
         #[arg(long, value_name = "PATTERN")]
         class: Option<String>,
+    },
+    /// Measure the engine beside the kernel and other engines; takes a quiet machine and half an hour
+    Bench {
+        /// For the measuring program; `--help` names its options
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
     /// Build the Android package, sign it and check it
     Apk(apk::Options),
@@ -82,6 +89,7 @@ fn main() -> ExitCode {
         Task::Test { require_lab } => test::run(require_lab),
         Task::Demo { interactive } => demo::run(interactive),
         Task::AppTests { class } => app_tests::run(&isolation::Isolation::find(), class.as_deref()),
+        Task::Bench { words } => bench::run(&words),
         Task::Apk(options) => apk::run(&options),
     };
     match outcome {

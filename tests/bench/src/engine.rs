@@ -122,11 +122,6 @@ impl Running {
     pub(crate) fn process(&self) -> Option<&Child> {
         self.process.as_ref()
     }
-
-    /// Whether its process has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.process.as_mut().is_some_and(|process| !matches!(process.try_wait(), Ok(None)))
-    }
 }
 
 impl Drop for Running {

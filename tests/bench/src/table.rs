@@ -40,9 +40,9 @@ const DATAGRAMS: [Column; 8] = [
 const REST: [Column; 8] = [
     ("at rest, MiB", "flows", "rest KiB", 1),
     ("1,000 idle flows, MiB", "flows", "1000 idle KiB", 1),
-    ("10,000 idle flows, MiB", "flows", "10000 idle KiB", 1),
+    ("9,500 idle flows, MiB", "flows", "9500 idle KiB", 1),
     ("down1 CPU-s/GB beside 1,000", "flows", "1000 idle down1 CPU-s/GB", 2),
-    ("beside 10,000", "flows", "10000 idle down1 CPU-s/GB", 2),
+    ("beside 9,500", "flows", "9500 idle down1 CPU-s/GB", 2),
     ("wake-ups/min, no traffic", "rest", "quiet wakeups/min", 0),
     ("wake-ups/min, little traffic", "rest", "little wakeups/min", 0),
     ("system calls/min, little traffic", "rest", "little system calls/min", 0),

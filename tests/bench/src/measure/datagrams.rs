@@ -104,9 +104,10 @@ fn ask_again_and_again(
         let mut bytes = Vec::with_capacity(64);
         message(number, &mut bytes);
         number += 1;
+        let sent = Instant::now();
         // A full queue loses it; patience runs out then.
         let _ = socket.send(&bytes);
-        Instant::now()
+        sent
     };
     let open = |poll: &Poll, index: usize| -> io::Result<UdpSocket> {
         let mut socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into())?;

@@ -87,7 +87,7 @@ impl Measure {
     }
 }
 
-/// Takes these measures of one engine on a course of its own.
+/// Takes these measures of one engine, each on a course of its own.
 pub(crate) fn take(
     runner: Runner,
     programs: &Programs,
@@ -97,32 +97,30 @@ pub(crate) fn take(
 ) -> Result<()> {
     let load = Duration::from_secs(seconds);
     let concerning = measures.iter().copied().filter(|measure| measure.concerns(runner.kind));
-    let (lossy, others): (Vec<_>, Vec<_>) = concerning.partition(|measure| *measure == Measure::Lossy);
     let plain = if runner.kind == Kind::Kernel { Link::Fast } else { Link::WithoutOffloads };
     // An engine's sockets are the kernel's: it may use the offloads of the link they go out by.
     let link =
         if matches!(runner.kind, Kind::KernelWithoutOffloads | Kind::Copy) { plain } else { Link::Fast };
-    for (measures, link) in [(others, link), (lossy, Link::Lossy)] {
-        if measures.is_empty() {
-            continue;
-        }
-        let course = Course::new(link)?;
-        let mut running = Running::start(&course, runner, programs)?;
-        for measure in measures {
-            let figures = match measure {
-                Measure::Bulk => bulk::measure(&course, &running, load),
-                Measure::Lossy => bulk::measure_down(&course, &running, load),
-                Measure::Connections => connections::measure(&course, &running, load),
-                Measure::Datagrams => datagrams::measure(&course, &running, ECHO, load),
-                Measure::Names => datagrams::measure_names(&course, &running, NAMES, load),
-                Measure::Flows => flows::measure(&course, &running, load),
-                Measure::Rest => rest::measure(&course, &running, runner.kind),
-            };
-            note(measure, figures);
-            if running.has_ended() {
-                break;
+    for measure in concerning {
+        // A new engine for each: what one load leaves behind in memory is not the next one's.
+        let course = Course::new(if measure == Measure::Lossy { Link::Lossy } else { link })?;
+        let running = match Running::start(&course, runner, programs) {
+            Ok(running) => running,
+            Err(error) => {
+                note(measure, Err(error));
+                continue;
             }
-        }
+        };
+        let figures = match measure {
+            Measure::Bulk => bulk::measure(&course, &running, load),
+            Measure::Lossy => bulk::measure_down(&course, &running, load),
+            Measure::Connections => connections::measure(&course, &running, load),
+            Measure::Datagrams => datagrams::measure(&course, &running, ECHO, load),
+            Measure::Names => datagrams::measure_names(&course, &running, NAMES, load),
+            Measure::Flows => flows::measure(&course, &running, load),
+            Measure::Rest => rest::measure(&course, &running, runner.kind),
+        };
+        note(measure, figures);
     }
     Ok(())
 }
