@@ -1,6 +1,7 @@
 package org.consentry.ui
 
 import org.consentry.R
+import org.consentry.engine.CatalogueTexts
 import org.consentry.engine.ConsentState
 import org.consentry.engine.Outcome
 import org.consentry.engine.Service
@@ -59,7 +60,7 @@ class ConsentActions(
         Dialogs.ask(
             screen,
             screen.getString(R.string.turn_off_service, service.name),
-            service.breaks,
+            CatalogueTexts.of(screen).breaks(service),
             R.string.turn_off,
         ) { revoke(service, done) }
     }

@@ -125,7 +125,7 @@ class ServiceActivity : Screen() {
             isShownHere = true
             text = getString(R.string.run_by, service.vendor, getString(Purpose.of(service.category).text))
         }
-        findViewById<TextView>(R.id.does).text = service.does
+        findViewById<TextView>(R.id.does).text = texts.does(service)
         findViewById<TextView>(R.id.without).text = texts.withoutIt(service)
         findViewById<TextView>(R.id.consent_badge).apply {
             text = resources.plural(R.plurals.attempts_in_7_days, service.attempts7Days)
@@ -248,7 +248,7 @@ class ServiceActivity : Screen() {
     }
 
     private fun share(service: Service) {
-        val text = getString(R.string.share_service, service.name, service.vendor, service.does, texts.withoutIt(service))
+        val text = getString(R.string.share_service, service.name, service.vendor, texts.does(service), texts.withoutIt(service))
         share(text)
     }
 

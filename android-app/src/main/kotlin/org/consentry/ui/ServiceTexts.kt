@@ -2,6 +2,7 @@ package org.consentry.ui
 
 import android.content.Context
 import org.consentry.R
+import org.consentry.engine.CatalogueTexts
 import org.consentry.engine.ConsentState
 import org.consentry.engine.Service
 import org.consentry.engine.Standing
@@ -70,7 +71,10 @@ class ServiceTexts(private val context: Context, private val times: Times) {
         )
     }
 
-    /** What stops without it. */
+    /** What it does, in the owner's language where there is a translation. */
+    fun does(service: Service): String = CatalogueTexts.of(context).does(service)
+
+    /** What stops without it, likewise. */
     fun withoutIt(service: Service): String =
-        if (service.isInvisible) context.getString(R.string.you_will_not_notice) else service.breaks
+        if (service.isInvisible) context.getString(R.string.you_will_not_notice) else CatalogueTexts.of(context).breaks(service)
 }

@@ -13,6 +13,7 @@ import android.text.format.DateFormat
 import java.text.NumberFormat
 import java.util.Date
 import org.consentry.R
+import org.consentry.engine.CatalogueTexts
 import org.consentry.engine.EngineFailure
 import org.consentry.engine.Service
 import org.consentry.engine.Term
@@ -75,7 +76,7 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
 
     /** Asks about a service that was held back for the first time. */
     fun ask(service: Service, app: String) {
-        val text = context.getString(R.string.question_text, app, service.breaksShort.trimEnd('.'))
+        val text = context.getString(R.string.question_text, app, CatalogueTexts.of(context).breaksShort(service))
         val notification = builder(QUESTIONS)
             .setContentTitle(context.getString(R.string.question_title, service.shortName))
             .setContentText(text).withLongText(text)
