@@ -108,6 +108,9 @@ pub(crate) struct Inspect {
     /// Also write a report: one self-contained HTML page
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
+    /// Also look for your own values: a file with lines such as "imei 490154203237518"; reports never repeat them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) own: Option<PathBuf>,
 }
 
 /// A table for people, or JSON lines.

@@ -80,7 +80,7 @@ mod tests {
         let key = [0x37, 0xFA, 0x21, 0x3D];
         let length = match contents.len() {
             short @ ..=125 => vec![0x80 | short as u8],
-            long => [&[0x80 | 126][..], &(long as u16).to_be_bytes()].concat(),
+            long => [&[0xFE][..], &(long as u16).to_be_bytes()].concat(),
         };
         let masked: Vec<u8> = contents.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]).collect();
         [&[first][..], &length, &key, &masked].concat()

@@ -3,7 +3,7 @@
 use super::{pieces, same_however_split};
 use consentry_inspect::dns::Name;
 use consentry_inspect::http1::{FramingError, MAX_HEAD, MAX_HEADERS, Piece, Request, RequestFramer};
-use consentry_inspect::identifiers::{Identifier, in_request};
+use consentry_inspect::identifiers::{Identifier, Kind, OwnValues, in_bytes, in_request};
 use consentry_inspect::{first_bytes, http_dns};
 
 /// Longest description of where an identifier was found: some words, and 40 characters of a key.
@@ -109,28 +109,46 @@ pub(super) fn identifiers_in_request(bytes: &[u8]) {
     // A request as it stands, its body behind it.
     let mut framer = RequestFramer::new();
     if let Ok((covered, Piece::Head(request))) = framer.next(bytes) {
-        check_found(&in_request(&request, &bytes[covered..]));
+        check_found(&in_request(&request, &bytes[covered..], None));
     }
     // As a body, plain and in chunks.
-    let plain = in_request(&request("POST / HTTP/1.1\r\nHost: a.example\r\n\r\n"), bytes);
+    let plain = in_request(&request("POST / HTTP/1.1\r\nHost: a.example\r\n\r\n"), bytes, None);
     check_found(&plain);
     let chunked = request("POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
     let mut chunks: Vec<u8> = pieces(bytes)
         .flat_map(|piece| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat())
         .collect();
-    assert_eq!(in_request(&chunked, &chunks), plain);
+    assert_eq!(in_request(&chunked, &chunks, None), plain);
     chunks.extend(b"0\r\n\r\n");
-    assert_eq!(in_request(&chunked, &chunks), plain);
-    check_found(&in_request(&chunked, bytes));
+    assert_eq!(in_request(&chunked, &chunks, None), plain);
+    check_found(&in_request(&chunked, bytes, None));
+    // Compressed by its own word, in parts, and as bytes of nobody's protocol; with the owner's own values.
+    let own = own_values();
+    for headers in
+        ["Content-Encoding: gzip", "Content-Encoding: deflate", "Content-Type: multipart/x; boundary=b"]
+    {
+        let head = request(&format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n"));
+        check_found(&in_request(&head, bytes, Some(&own)));
+    }
+    check_found(&in_bytes(bytes, Some(&own)));
+    let again = in_bytes(&[bytes, b" 490154203237518 "].concat(), Some(&own));
+    assert!(again.iter().any(|found| found.kind == Kind::Imei), "whatever stands before it");
     // As a query, a cookie and the value of any header, where no byte stands in the way.
     let text: String = bytes.iter().map(|byte| char::from(*byte)).filter(char::is_ascii_graphic).collect();
     let head = format!(
         "GET /{text}?{text} HTTP/1.1\r\nHost: a.example\r\nCookie: {text}\r\nUser-Agent: {text}\r\nReferer: http://a.example/?{text}\r\nX-Imei: {text}\r\n\r\n"
     );
     if let Ok((_, Piece::Head(request))) = RequestFramer::new().next(head.as_bytes()) {
-        check_found(&in_request(&request, b""));
+        check_found(&in_request(&request, b"", None));
         check_request(&request);
     }
+}
+
+/// One reserved test number.
+fn own_values() -> OwnValues {
+    let mut own = OwnValues::new(&[7; 32]);
+    own.add(Kind::Imei, "490154203237518").expect("long enough");
+    own
 }
 
 fn request(head: &str) -> Request {

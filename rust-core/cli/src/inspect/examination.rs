@@ -4,8 +4,6 @@ use super::flow::{Flow, Shared, Talk};
 use super::heard::Rules;
 use super::order::{Order, Sink};
 use crate::failure::Failure;
-use consentry_catalogue::Catalogue;
-use consentry_consent::Policy;
 use consentry_engine::dns::NameMap;
 use consentry_inspect::capture::{Direction, Endpoints, Interest, Observer, Piece, Timestamp};
 
@@ -18,8 +16,7 @@ pub(super) struct Examination<'a> {
 }
 
 impl<'a> Examination<'a> {
-    pub(super) fn new(catalogue: &'a Catalogue, policy: Policy, sink: Sink<'a>) -> Self {
-        let rules = Rules { catalogue, policy };
+    pub(super) fn new(rules: Rules<'a>, sink: Sink<'a>) -> Self {
         Self { shared: Shared { rules, names: NameMap::new(), order: Order::new(sink), held: 0 } }
     }
 

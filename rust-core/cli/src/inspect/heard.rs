@@ -5,7 +5,7 @@ use consentry_catalogue::{Catalogue, ServiceIndex};
 use consentry_consent::{Facts, Owner, Policy, Signal, Stated, Verdict, judge, judge_question};
 use consentry_inspect::capture::{Endpoints, Timestamp};
 use consentry_inspect::http1::Request;
-use consentry_inspect::identifiers::{self, Identifier};
+use consentry_inspect::identifiers::{self, Identifier, OwnValues};
 use consentry_inspect::{http_dns, mi_push, mqtt, tls};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub(super) struct Rules<'c> {
     pub(super) catalogue: &'c Catalogue,
     pub(super) policy: Policy,
+    /// The owner's own values, to be found wherever they stand.
+    pub(super) own: Option<OwnValues>,
 }
 
 /// What one flow, or one further question or request inside it, has said so far.
@@ -107,9 +109,9 @@ impl Heard {
     }
 
     /// The request is complete: searches it, and lets go of the body.
-    pub(super) fn end_of_request(&mut self) {
+    fn end_of_request(&mut self, rules: &Rules<'_>) {
         if let Told::Request { request, body } = &mut self.told {
-            self.identifiers = identifiers::in_request(request, body);
+            self.identifiers = identifiers::in_request(request, body, rules.own.as_ref());
             *body = Vec::new();
         }
     }
@@ -120,8 +122,13 @@ impl Heard {
         self.told = Told::MiPush(host);
     }
 
-    pub(super) fn mqtt(&mut self, connect: &mqtt::Connect) {
-        self.identifiers = identifiers::in_mqtt(connect);
+    pub(super) fn mqtt(&mut self, connect: &mqtt::Connect, rules: &Rules<'_>) {
+        self.identifiers = identifiers::in_mqtt(connect, rules.own.as_ref());
+    }
+
+    /// Clear text of a protocol that is not known.
+    pub(super) fn clear_text(&mut self, bytes: &[u8], rules: &Rules<'_>) {
+        self.identifiers = identifiers::in_bytes(bytes, rules.own.as_ref());
     }
 
     pub(super) fn question(&mut self, name: &str, rules: &Rules<'_>) {
@@ -169,7 +176,7 @@ impl Heard {
         names: &[Arc<str>],
         rules: &Rules<'_>,
     ) -> Record {
-        self.end_of_request();
+        self.end_of_request(rules);
         let mut record = Record::new(flow, endpoints, self.time);
         record.protocol = self.protocol;
         record.bytes_out = self.bytes_out;

@@ -5,6 +5,7 @@ mod flow;
 mod flow_table;
 mod heard;
 mod order;
+mod own_values;
 mod questions;
 pub(crate) mod record;
 mod report;
@@ -21,6 +22,7 @@ use consentry_inspect::capture::{CaptureError, Flows, Reader};
 use consentry_runtime::clock;
 use examination::Examination;
 use flow_table::FlowTable;
+use heard::Rules;
 use indicatif::{ProgressBar, ProgressStyle};
 use record::{Decision, Record};
 use report::Report;
@@ -89,7 +91,11 @@ pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let (input, length) = open(path)?;
     let mut reader = Reader::new(input).map_err(|error| unreadable(path, &error))?;
     let catalogue = Catalogue::builtin();
-    let policy = policy(arguments, catalogue)?;
+    let rules = Rules {
+        catalogue,
+        policy: policy(arguments, catalogue)?,
+        own: own_values::read(arguments.own.as_deref())?,
+    };
 
     let totals = RefCell::new(Totals::default());
     let mut printer = Printer::new(arguments.format);
@@ -101,7 +107,7 @@ pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
         }
         printer.print(&record)
     };
-    let mut flows = Flows::new(Examination::new(catalogue, policy, Box::new(sink)));
+    let mut flows = Flows::new(Examination::new(rules, Box::new(sink)));
     // What was readable before a fault is judged and shown; the fault is told last.
     let fault = read(&mut reader, &mut flows, &totals, length);
     flows.finish().finish()?;

@@ -247,7 +247,7 @@ impl Tcp {
             }
             Facts::Mqtt(connect) => {
                 about.heard.protocol = "mqtt";
-                about.heard.mqtt(&connect);
+                about.heard.mqtt(&connect, &shared.rules);
             }
             Facts::MiPush(hello) => {
                 about.heard.protocol = "mi_push";
@@ -260,7 +260,9 @@ impl Tcp {
                 self.stage = Stage::Socks(Box::default());
                 return self.socks(about, &backlog, shared);
             }
-            Facts::Unknown => {}
+            // Inside a tunnel or upgrade the record is that of the request.
+            Facts::Unknown if self.inner => {}
+            Facts::Unknown => about.heard.clear_text(&self.backlog, &shared.rules),
         }
         self.let_go(shared);
         if !self.inner {

@@ -132,6 +132,7 @@ impl Udp {
         {
             about.heard.signature = Some(service);
         }
+        about.heard.clear_text(bytes, &shared.rules);
         self.stage = Stage::Plain;
     }
 

@@ -479,3 +479,37 @@ fn flows_come_in_the_order_of_their_numbers() {
     capture.say(&mut long, &mi_push_hello(true));
     assert_eq!(all(&records(&capture), "flow"), [1, 2, 3]);
 }
+
+#[test]
+fn the_owners_own_values_are_found_without_a_key_and_never_repeated() {
+    let folder = Folder::new();
+    let mut capture = Capture::new();
+    capture.stream("192.0.2.80:80", &get("www.example.org", "/x?q=0eaed834a1e6f4b2bf0c024e0013dea1"));
+    capture.stream("192.0.2.81:9999", b"\x01\x02\x0f490154203237518\0");
+    let capture = folder.file("twin.pcap", &capture.pcap());
+    let own = folder.file("own", b"# mine\nimei 490154203237518\n\nphone_number +447700900123\n");
+    let run_with = |own: &Path| {
+        let arguments: [&OsStr; 6] = [
+            "inspect".as_ref(),
+            capture.as_os_str(),
+            "--format".as_ref(),
+            "jsonl".as_ref(),
+            "--own".as_ref(),
+            own.as_os_str(),
+        ];
+        run(arguments)
+    };
+    let records = json_lines(&run_with(&own).fine());
+    let found = json!([{"kind": "imei", "form": "hashed", "where": "query parameter q, your own"}]);
+    assert_eq!(records[0]["identifiers"], found);
+    let found = json!([{"kind": "imei", "form": "plain", "where": "clear text, your own"}]);
+    assert_eq!(records[1]["identifiers"], found);
+
+    for (text, why) in
+        [("imei 49", "shorter"), ("imie 490154203237518", "unknown kind"), ("490154203237518", "expected")]
+    {
+        let broken = run_with(&folder.file("broken", text.as_bytes()));
+        let error = broken.failed(2);
+        assert!(error.contains("line 1") && error.contains(why), "{error}");
+    }
+}

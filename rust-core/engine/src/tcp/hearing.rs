@@ -135,7 +135,7 @@ impl Flow {
             }
             Heard::First(Facts::Mqtt(connect)) => {
                 self.match_signature(lent);
-                identifiers = identifiers::in_mqtt(&connect);
+                identifiers = identifiers::in_mqtt(&connect, None);
             }
             Heard::First(
                 Facts::Http | Facts::Http2PriorKnowledge | Facts::Dialogue | Facts::Socks | Facts::Unknown,
@@ -241,7 +241,7 @@ impl Flow {
         match request {
             None => Evidence { bytes_held, ..Evidence::default() },
             Some(request) => Evidence {
-                identifiers: identifiers::in_request(request, body),
+                identifiers: identifiers::in_request(request, body, None),
                 path: Some(request.path.clone()),
                 asked_name: http_dns::asked_name(request),
                 bytes_held,

@@ -1,25 +1,42 @@
 //! The keys and values in JSON text, without building a tree: broken or cut JSON gives what stands before the break.
 
-/// Calls `visit` with each member whose value is a string or a number, strings with their escapes undone.
+/// Calls `visit` with each member whose value is a string or a number, strings with their escapes undone, and with each string or
+/// number of a list under the list's key.
 pub(super) fn for_each_pair(text: &str, mut visit: impl FnMut(&str, &str)) {
     let mut rest = text;
     while let Some(quote) = rest.find('"') {
         let (key, after) = string(&rest[quote + 1..]);
         rest = after;
         let Some(value) = after.trim_start().strip_prefix(':').map(str::trim_start) else { continue };
-        if let Some(inside) = value.strip_prefix('"') {
-            let (value, after) = string(inside);
-            visit(&key, &value);
-            rest = after;
-        } else {
-            let end =
-                value.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(value.len());
-            if end > 0 {
-                visit(&key, &value[..end]);
+        rest = match value.strip_prefix('[') {
+            None => one_value(&key, value, &mut visit).unwrap_or(value),
+            Some(mut items) => {
+                while let Some(after) = one_value(&key, items.trim_start(), &mut visit) {
+                    items = after.trim_start();
+                    match items.strip_prefix(',') {
+                        Some(next) => items = next,
+                        None => break,
+                    }
+                }
+                items
             }
-            rest = &value[end..];
-        }
+        };
     }
+}
+
+/// Reads a string or a number; gives what follows it, or `None` if it is neither.
+fn one_value<'t>(key: &str, text: &'t str, visit: &mut impl FnMut(&str, &str)) -> Option<&'t str> {
+    if let Some(inside) = text.strip_prefix('"') {
+        let (value, after) = string(inside);
+        visit(key, &value);
+        return Some(after);
+    }
+    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(text.len());
+    if end == 0 {
+        return None;
+    }
+    visit(key, &text[..end]);
+    Some(&text[end..])
 }
 
 /// Reads a string behind its opening quote; gives its contents and what follows the closing quote.

@@ -1,12 +1,21 @@
 //! What a cleartext message tells about the phone or its owner, by kind and place, never by value.
 
+mod decode;
 mod json;
 mod key;
+mod loose;
+mod md5;
+mod multipart;
+mod own;
+mod search;
 mod user_agent;
 mod value;
 
-use crate::{http1, http2, mi_push, mqtt, urlencoded};
-use key::Key;
+pub use decode::MAX_INFLATED;
+pub use own::{OwnValue, OwnValueError, OwnValues};
+
+use crate::{http1, http2, mi_push, mqtt};
+use search::Search;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -76,6 +85,33 @@ impl Kind {
             Self::Email => "email",
         }
     }
+
+    /// Every kind.
+    pub const ALL: [Self; 18] = [
+        Self::Imei,
+        Self::Meid,
+        Self::Imsi,
+        Self::Iccid,
+        Self::PhoneNumber,
+        Self::AndroidId,
+        Self::AdvertisingId,
+        Self::Oaid,
+        Self::Mac,
+        Self::Bssid,
+        Self::Ssid,
+        Self::Serial,
+        Self::DeviceId,
+        Self::Model,
+        Self::Build,
+        Self::OperatorName,
+        Self::Coordinates,
+        Self::Email,
+    ];
+
+    /// The kind of this name, as [`Kind::as_str`] gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 impl fmt::Display for Kind {
@@ -113,35 +149,36 @@ pub struct Identifier {
     pub kind: Kind,
     /// How it appears.
     pub form: Form,
-    /// Where it was: "query parameter imei", "header Cookie", "path", "body field imei", "Mi Push hello".
+    /// Where it was, and what had to be undone to see it: "query parameter imei", "header Cookie", "path", "body field imei (gzip,
+    /// base64)", "Mi Push hello". "Your own" follows where it is one of the owner's values.
     pub place: String,
 }
 
-/// Most bytes of a body that are searched.
+/// Most bytes of a body that are searched, as they were sent.
 pub const MAX_BODY: usize = 256 * 1024;
-/// How deep texts inside texts are followed: a form field that holds JSON with a field that holds JSON.
-const MAX_DEPTH: u8 = 3;
 
 /// The identifiers in a request, sorted and without repeats.
 ///
-/// Searched are query parameters, path, headers, cookies and the body (form or JSON, its first [`MAX_BODY`] bytes), all
-/// after undoing percent-encoding, JSON escapes and, where the request says so, chunked framing: pass the body as it
-/// was sent. A value counts only where a key beside it names it and it has the form that the key promises: most
-/// identifiers are just digits, and a check digit alone fits one number in ten.
-pub fn in_request(request: &http1::Request, body: &[u8]) -> Vec<Identifier> {
-    let mut search = Search::default();
-    search.query(urlencoded::query(&request.path));
-    search.path(&request.path);
+/// Searched are query parameters, path, headers, cookies and the body (its first [`MAX_BODY`] bytes): a form, a form in parts,
+/// JSON, or text with keys in it. Undone on the way, also inside each other, are chunked framing, HTTP/2's frames, gzip and deflate
+/// (up to [`MAX_INFLATED`] bytes in all), percent-encoding, JSON's escapes and base64; pass the body as it was sent.
+///
+/// A value counts only where a key beside it names it and it has the form that the key promises (see the documentation's table):
+/// most identifiers are just digits, and a check digit alone fits one number in ten. The owner's own values, if given, count
+/// wherever they stand.
+pub fn in_request(request: &http1::Request, body: &[u8], own: Option<&OwnValues>) -> Vec<Identifier> {
+    let mut search = Search::new(own);
+    search.target(&request.path);
     for (name, value) in &request.headers {
         search.header(name, &String::from_utf8_lossy(value));
     }
     let body = &body[..body.len().min(MAX_BODY)];
     if let Some(stream) = request.http2 {
-        search.body(&http2::data_of(body, stream.number));
+        search.body(request, &http2::data_of(body, stream.number));
     } else if request.header("transfer-encoding").next().is_some() {
-        search.body(&http1::chunked_content(body));
+        search.body(request, &http1::chunked_content(body));
     } else {
-        search.body(body);
+        search.body(request, body);
     }
     search.finish()
 }
@@ -153,120 +190,30 @@ pub fn in_hello(hello: &mi_push::Hello) -> Vec<Identifier> {
         (Kind::Model, hello.model.is_some()),
         (Kind::Build, hello.build.is_some()),
     ];
-    let mut search = Search::default();
+    let mut search = Search::new(None);
     for (kind, _) in found.into_iter().filter(|(_, present)| *present) {
-        search.add(kind, Form::Plain, "Mi Push hello".into());
+        search.add(kind, Form::Plain, "Mi Push hello");
     }
     search.finish()
 }
 
 /// The identifiers in MQTT's first packet, sorted and without repeats.
-pub fn in_mqtt(connect: &mqtt::Connect) -> Vec<Identifier> {
-    let mut search = Search::default();
-    search.keyed("device id", &connect.client_id, &|_| "MQTT client id".into(), 0);
+pub fn in_mqtt(connect: &mqtt::Connect, own: Option<&OwnValues>) -> Vec<Identifier> {
+    let mut search = Search::new(own);
+    search.value("device id", &connect.client_id, "MQTT client id");
     if let Some(user_name) = &connect.user_name {
         let key = if user_name.contains('@') { "email" } else { "phone" };
-        search.keyed(key, user_name, &|_| "MQTT user name".into(), 0);
+        search.value(key, user_name, "MQTT user name");
     }
     search.finish()
 }
 
-/// What has been found so far.
-#[derive(Default)]
-struct Search {
-    found: Vec<Identifier>,
-}
-
-impl Search {
-    fn add(&mut self, kind: Kind, form: Form, place: String) {
-        self.found.push(Identifier { kind, form, place });
-    }
-
-    fn finish(mut self) -> Vec<Identifier> {
-        self.found.sort_unstable();
-        self.found.dedup();
-        self.found
-    }
-
-    fn query(&mut self, query: &str) {
-        for (key, value) in urlencoded::pairs(query.as_bytes()) {
-            self.keyed(&key, &value, &|key| format!("query parameter {key}"), 0);
-        }
-    }
-
-    /// In a path, each segment is taken for the key of the one behind it: `/dev/ID/activating`.
-    fn path(&mut self, path: &str) {
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let segments: Vec<String> = path
-            .split('/')
-            .map(|segment| String::from_utf8_lossy(&urlencoded::decode(segment.as_bytes())).into_owned())
-            .collect();
-        for pair in segments.windows(2) {
-            if let Some(key) = Key::of_path_segment(&pair[0])
-                && let Some((kind, form)) = value::recognise(key, &pair[1])
-            {
-                self.add(kind, form, "path".into());
-            }
-        }
-    }
-
-    fn header(&mut self, name: &str, value: &str) {
-        let place = |_: &str| format!("header {name}");
-        if name.eq_ignore_ascii_case("cookie") {
-            for (key, value) in value.split(';').filter_map(|pair| pair.split_once('=')) {
-                let value =
-                    String::from_utf8_lossy(&urlencoded::decode(value.trim().as_bytes())).into_owned();
-                self.keyed(key.trim(), value.trim_matches('"'), &place, 0);
-            }
-        } else if name.eq_ignore_ascii_case("user-agent") {
-            for kind in user_agent::shown(value) {
-                self.add(kind, Form::Plain, place(""));
-            }
-        } else if name.eq_ignore_ascii_case("referer") {
-            for (key, value) in urlencoded::pairs(urlencoded::query(value).as_bytes()) {
-                self.keyed(&key, &value, &place, 0);
-            }
-        } else {
-            self.keyed(name, value, &place, 0);
-        }
-    }
-
-    fn body(&mut self, body: &[u8]) {
-        let place = |key: &str| format!("body field {key}");
-        let text = String::from_utf8_lossy(body);
-        if is_json(&text) {
-            self.json(&text, &place, 0);
-        } else {
-            for (key, value) in urlencoded::pairs(text.trim().as_bytes()) {
-                self.keyed(&key, &value, &place, 0);
-            }
-        }
-    }
-
-    fn json(&mut self, text: &str, place: &dyn Fn(&str) -> String, depth: u8) {
-        json::for_each_pair(text, |key, value| self.keyed(key, value, place, depth));
-    }
-
-    fn keyed(&mut self, key: &str, value: &str, place: &dyn Fn(&str) -> String, depth: u8) {
-        if is_json(value) {
-            if depth < MAX_DEPTH {
-                self.json(value, place, depth + 1);
-            }
-        } else if let Some(known) = Key::of(key)
-            && let Some((kind, form)) = value::recognise(known, value)
-        {
-            self.add(kind, form, place(&presentable(key)));
-        }
-    }
-}
-
-fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '['])
-}
-
-/// A key as it may be shown: it comes from the wire like everything else.
-fn presentable(key: &str) -> String {
-    key.chars().filter(char::is_ascii_graphic).take(40).collect()
+/// The identifiers in clear text of a protocol that is not known, sorted and without repeats: the owner's own values, and what stands
+/// beside a key. At most [`MAX_BODY`] bytes are searched.
+pub fn in_bytes(bytes: &[u8], own: Option<&OwnValues>) -> Vec<Identifier> {
+    let mut search = Search::new(own);
+    search.unknown(&bytes[..bytes.len().min(MAX_BODY)]);
+    search.finish()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn request(head: &str) -> Request {
 }
 
 fn in_head(head: &str) -> Vec<(Kind, Form, String)> {
-    in_request(&request(head), b"").into_iter().map(|i| (i.kind, i.form, i.place)).collect()
+    in_request(&request(head), b"", None).into_iter().map(|i| (i.kind, i.form, i.place)).collect()
 }
 
 fn in_target(target: &str) -> Vec<(Kind, Form, String)> {
@@ -32,7 +32,7 @@ fn parameter(key: &str, value: &str) -> Option<(Kind, Form)> {
 
 fn in_body(head: &str, body: &str) -> Vec<(Kind, Form, String)> {
     let head = request(&format!("POST / HTTP/1.1\r\n{head}\r\n\r\n"));
-    in_request(&head, body.as_bytes()).into_iter().map(|i| (i.kind, i.form, i.place)).collect()
+    in_request(&head, body.as_bytes(), None).into_iter().map(|i| (i.kind, i.form, i.place)).collect()
 }
 
 fn found(kind: Kind, form: Form, place: &str) -> (Kind, Form, String) {
@@ -224,18 +224,163 @@ proptest! {
     ) {
         let head = format!("GET /{target} HTTP/1.1\r\n{name}: {value}\r\n\r\n");
         if let Ok((_, Piece::Head(request))) = RequestFramer::new().next(head.as_bytes()) {
-            let found = in_request(&request, &body);
+            let found = in_request(&request, &body, None);
             prop_assert!(found.is_sorted());
         }
     }
 
     #[test]
     fn any_value_under_any_key_is_judged(key in "(imei|imsi|iccid|phone|deviceId|androidId|gaid|oaid|mac|bssid|lat|email|imeiMd5)", value in "\\PC{0,40}") {
-        let _ = super::Key::of(&key).and_then(|key| value::recognise(key, &value));
+        let _ = super::key::Key::of(&key).and_then(|key| value::recognise(key, &value));
     }
 
     #[test]
     fn any_json_is_searched(text in "[\\[\\]{}\":,\\\\u0-9a-f é]{0,200}") {
         json::for_each_pair(&text, |_, _| {});
+    }
+}
+
+/// A POST of this body, with these further header lines.
+fn posted(headers: &str, body: &[u8], own: Option<&OwnValues>) -> Vec<(Kind, Form, String)> {
+    let head = request(&format!("POST / HTTP/1.1\r\nHost: a.example\r\n{headers}\r\n"));
+    in_request(&head, body, own).into_iter().map(|i| (i.kind, i.form, i.place)).collect()
+}
+
+/// Base64 in the standard alphabet (RFC 4648 §4), by a library of its own.
+fn base64(text: &[u8], url: bool) -> String {
+    let letters: Vec<u8> = (b'A'..=b'Z')
+        .chain(b'a'..=b'z')
+        .chain(b'0'..=b'9')
+        .chain(if url { *b"-_" } else { *b"+/" })
+        .collect();
+    let letter = |bits: u32, at: u32| char::from(letters[(bits >> (18 - 6 * at) & 63) as usize]);
+    text.chunks(3)
+        .flat_map(|three| {
+            let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*three.get(at).unwrap_or(&0)));
+            (0..=three.len() as u32).map(move |at| (bits, at)).collect::<Vec<_>>()
+        })
+        .map(|(bits, at)| letter(bits, at))
+        .collect()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn what_hides_a_value_is_undone_also_inside_each_other() {
+    let json = format!("{{\"data\":{{\"imei\":\"{IMEI}\"}}}}");
+    // Digits are 0x30 to 0x39.
+    let escaped: String = IMEI.chars().flat_map(|c| ['\\', 'u', '0', '0', '3', c]).collect();
+    let percent: String = IMEI.chars().flat_map(|c| ['%', '3', c]).collect();
+    let twice = percent.replace('%', "%25");
+    let place = |what: &str| found(Kind::Imei, Form::Plain, &format!("body field imei{what}"));
+    for (body, undone) in [
+        (json.clone().into_bytes(), ""),
+        (format!("{{\"imei\":\"{escaped}\"}}").into_bytes(), ""),
+        (format!("a=b&imei={percent}").into_bytes(), ""),
+        (format!("imei={twice}").into_bytes(), " (percent-encoding)"),
+        (format!("imei={}", base64(IMEI.as_bytes(), false)).into_bytes(), " (base64)"),
+        (base64(json.as_bytes(), false).into_bytes(), " (base64)"),
+        (base64(json.as_bytes(), true).into_bytes(), " (base64)"),
+        (format!("data={}", base64(json.as_bytes(), true)).into_bytes(), " (base64)"),
+        (format!("{{\"a\":[1,2],\"imei\":[\"x\",\"{IMEI}\"]}}").into_bytes(), ""),
+        (format!("{{\"list\":[\"imei={IMEI}&a=b\"]}}").into_bytes(), ""),
+        (gzip(json.as_bytes()), " (gzip)"),
+        (base64(&gzip(json.as_bytes()), false).into_bytes(), " (base64, gzip)"),
+        (
+            format!("p={}", base64(&gzip(format!("imei={IMEI}").as_bytes()), true)).into_bytes(),
+            " (base64, gzip)",
+        ),
+        (gzip(format!("d={}", base64(json.as_bytes(), false)).as_bytes()), " (gzip, base64)"),
+        (format!("<info><imei>{IMEI}</imei></info>").into_bytes(), ""),
+        (format!("u=http://x.example/?imei={IMEI}").into_bytes(), ""),
+        (format!("log line imei: {IMEI}, more").into_bytes(), ""),
+    ] {
+        assert_eq!(posted("", &body, None), [place(undone)], "{}", body.escape_ascii());
+    }
+    let deflated = {
+        use std::io::Write;
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(json.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    assert_eq!(posted("Content-Encoding: deflate\r\n", &deflated, None), [place(" (gzip)")]);
+}
+
+#[test]
+fn forms_in_parts_are_read_part_by_part() {
+    let inner = gzip(format!("{{\"imsi\":\"{IMSI}\"}}").as_bytes());
+    let body = [
+        format!("--b\r\nContent-Disposition: form-data; name=\"imei\"\r\n\r\n{IMEI}\r\n--b\r\n").as_bytes(),
+        b"Content-Disposition: form-data; name=\"log\"; filename=\"l.gz\"\r\n\r\n",
+        &inner,
+        b"\r\n--b--\r\n",
+    ]
+    .concat();
+    assert_eq!(
+        posted("Content-Type: multipart/form-data; boundary=b\r\n", &body, None),
+        [
+            found(Kind::Imei, Form::Plain, "body field imei"),
+            found(Kind::Imsi, Form::Plain, "body field imsi (gzip)"),
+        ]
+    );
+}
+
+#[test]
+fn a_bomb_is_cut_and_what_stands_before_the_limit_is_found() {
+    let mut text = format!("imei={IMEI}&x=").into_bytes();
+    text.resize(8 << 20, b'0');
+    let bomb = gzip(&text);
+    assert!(bomb.len() < MAX_BODY);
+    assert_eq!(posted("", &bomb, None).len(), 1);
+    // Many bombs share one limit.
+    let small = gzip(&vec![b'0'; 4 << 20]);
+    let many: Vec<u8> =
+        (0..20).flat_map(|n| format!("a{n}={}&", base64(&small, true)).into_bytes()).collect();
+    assert_eq!(posted("", &many, None), []);
+}
+
+#[test]
+fn the_owners_own_values_are_found_without_any_key() {
+    let mut own = OwnValues::new(&[1; 32]);
+    own.add(Kind::Imei, IMEI).unwrap();
+    own.add(Kind::PhoneNumber, "+447700900123").unwrap();
+    own.add(Kind::Serial, "RF8M33ABCDE").unwrap();
+    let own = Some(&own);
+    let place = |kind, form, place: &str| found(kind, form, &format!("{place}, your own"));
+    assert_eq!(
+        posted("X-Q: rf8m33abcde\r\n", format!("a={IMEI_MD5}&b=07700900123").as_bytes(), own),
+        [
+            place(Kind::Imei, Form::Hashed, "body field a"),
+            place(Kind::PhoneNumber, Form::Plain, "body field b"),
+            place(Kind::Serial, Form::Plain, "header X-Q"),
+        ]
+    );
+    let binary = [&[1, 2, 0xFF, 8, 15][..], IMEI.as_bytes(), &[0, 7]].concat();
+    assert_eq!(posted("", &binary, own), [place(Kind::Imei, Form::Plain, "body field")]);
+    let unknown: Vec<_> = in_bytes(&binary, own).into_iter().map(|i| (i.kind, i.form, i.place)).collect();
+    assert_eq!(unknown, [place(Kind::Imei, Form::Plain, "clear text")]);
+    assert_eq!(posted("", b"a=490154203237517&b=447700900124", own), []);
+}
+
+/// What many requests carry that looks like an identifier and is none.
+#[test]
+fn ordinary_traffic_is_no_identifier() {
+    for body in [
+        "{\"ts\":1700000000000,\"us\":1700000000000000,\"order\":\"490154203237518\"}",
+        "{\"traceId\":\"0eaed834a1e6f4b2\",\"spanId\":\"bf0c024e0013dea1\",\"etag\":\"0eaed834a1e6f4b2bf0c024e0013dea1\"}",
+        "id=89014103211118510720&snowflake=1234567890123456789",
+        "{\"request_id\":\"123e4567-e89b-42d3-a456-426614174000\"}",
+        "lang=en_GB&v=1.2.3&n=07700900123&price=35.12345",
+        "{\"ip\":\"2001:db8:0:0:1:2:3:4\",\"fp\":\"AA:BB:CC:DD:EE:FF:00:11:22:33\"}",
+        "card=378282246310005&pan=4111111111111111",
+        "{\"group\":\"01:00:5e:00:00:fb\"}",
+        "model_version=12&building=A&mobile=true&tel=&geo=GB&email=none",
+    ] {
+        assert_eq!(posted("", body.as_bytes(), None), [], "{body}");
     }
 }

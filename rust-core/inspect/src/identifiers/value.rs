@@ -38,6 +38,12 @@ pub(super) fn recognise(key: Key, value: &str) -> Option<(Kind, Form)> {
     }
 }
 
+/// What a value is that needs no key: a hardware address with its separators. The names of networks and of nobody do not count.
+pub(super) fn needs_no_key(value: &str) -> Option<(Kind, Form)> {
+    let separated = value.len() == 17 && matches!(value.as_bytes()[2], b':' | b'-');
+    (separated && hardware_address(value) == Some(Form::Plain)).then_some((Kind::Mac, Form::Plain))
+}
+
 /// IMEI (3GPP TS 23.003 §6.2: 14 digits and a check digit; IMEISV: 16 without) and MEID (14 hex digits from A0 on).
 fn equipment(value: &str) -> Option<(Kind, Form)> {
     if is_digits(value) {
@@ -57,9 +63,7 @@ fn sim(kind: Kind, value: &str) -> Option<(Kind, Form)> {
     if (14..=20).contains(&value.len()) && is_zero(value) {
         return Some((kind, Form::Placeholder));
     }
-    let country = value.starts_with(|c| ('2'..='7').contains(&c))
-        || value.starts_with("901")
-        || value.starts_with("001");
+    let country = value.get(..3).and_then(|code| code.parse().ok()).is_some_and(is_mobile_country_code);
     if is_digits(value) && matches!(value.len(), 14 | 15) && country {
         return Some((Kind::Imsi, Form::Plain));
     }
@@ -75,6 +79,37 @@ fn sim(kind: Kind, value: &str) -> Option<(Kind, Form)> {
     is_iccid.then_some((Kind::Iccid, Form::Plain))
 }
 
+/// Whether a mobile country code is assigned (ITU-T E.212 annex to the Operational Bulletin), in the ranges that hold them; 001 is
+/// for tests, 901 for networks without a country, 999 for private ones.
+fn is_mobile_country_code(code: u16) -> bool {
+    const RANGES: [(u16, u16); 23] = [
+        (1, 1),
+        (202, 220),
+        (222, 222),
+        (225, 235),
+        (238, 250),
+        (255, 262),
+        (266, 297),
+        (302, 302),
+        (308, 316),
+        (330, 376),
+        (400, 405),
+        (410, 418),
+        (419, 441),
+        (450, 457),
+        (460, 472),
+        (502, 515),
+        (520, 530),
+        (536, 555),
+        (602, 659),
+        (702, 716),
+        (722, 750),
+        (901, 901),
+        (999, 999),
+    ];
+    RANGES.iter().any(|(first, last)| (*first..=*last).contains(&code))
+}
+
 /// An international (ITU-T E.164: up to 15 digits) or national number, with the usual separators.
 fn phone(value: &str) -> Option<(Kind, Form)> {
     let number = value.strip_prefix('+').unwrap_or(value);
@@ -85,9 +120,18 @@ fn phone(value: &str) -> Option<(Kind, Form)> {
     fits.then_some((Kind::PhoneNumber, form))
 }
 
+/// Whether a number begins with a body that gives out IMEIs (GSMA TS.06 annex A). Nothing else about a "device id" of 15 digits
+/// says that it is one.
+fn has_reporting_body(number: &str) -> bool {
+    const BODIES: [&str; 17] = [
+        "01", "10", "30", "33", "35", "44", "45", "49", "50", "51", "52", "53", "54", "86", "91", "98", "99",
+    ];
+    BODIES.iter().any(|body| number.starts_with(body))
+}
+
 /// Whatever a vendor takes for a device id.
 fn device_id(value: &str) -> Option<(Kind, Form)> {
-    if value.len() == 15 && is_digits(value) && luhn(value) && !is_zero(value) {
+    if value.len() == 15 && is_digits(value) && luhn(value) && has_reporting_body(value) {
         return Some((Kind::Imei, Form::Plain));
     }
     if is_unknown(value) || (value.len() >= 6 && is_zero(value)) {
@@ -144,8 +188,14 @@ fn hardware_address(value: &str) -> Option<Form> {
     if digits.len() != 12 || !is_hex(&digits) {
         return None;
     }
+    // The lowest bit of the first octet: a group of stations, none of them a phone (IEEE 802, §8.2.2).
+    let is_group = matches!(digits.as_bytes()[1], b'1' | b'3' | b'5' | b'7' | b'9')
+        || matches!(digits.as_bytes()[1].to_ascii_lowercase(), b'b' | b'd' | b'f');
     let stands_for_none =
         is_zero(&digits) || digits == "020000000000" || digits.bytes().all(|b| b.eq_ignore_ascii_case(&b'f'));
+    if is_group && !stands_for_none {
+        return None;
+    }
     Some(if stands_for_none { Form::Placeholder } else { Form::Plain })
 }
 
