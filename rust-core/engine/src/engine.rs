@@ -171,7 +171,7 @@ impl Engine {
     /// Does what has become due.
     pub fn handle_timeout(&mut self, now: Instant, io: &mut Io<'_>) {
         self.core.dns.handle_timeout(now);
-        self.tcp.handle_timeout(now);
+        self.tcp.handle_timeout(io, now);
         self.udp.handle_timeout(&mut self.core, io, now);
         self.echo.handle_timeout(io, now);
         self.flush(now, io);

@@ -166,6 +166,9 @@ pub trait Buffers {
     fn take(&mut self) -> Option<BufferPair>;
     /// Gives a pair back. The caller has dropped both slices.
     fn give_back(&mut self, id: BufferId);
+    /// Says that nothing in a pair that stays lent out will be read before it is written again: its bytes may turn to zero, and
+    /// its memory may go until then.
+    fn rest(&mut self, id: &BufferId);
 }
 
 /// Which flow an owner is asked for, as the app sees it.

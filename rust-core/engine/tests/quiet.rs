@@ -95,6 +95,44 @@ fn what_waits_does_not_wake_the_phone() {
 }
 
 #[test]
+fn quiet_connections_let_the_memory_of_their_buffers_go() {
+    let mut world = World::new();
+    let app = open(&mut world, SERVER);
+    for round in 1..=3 {
+        world.phone.send(app, b"a word\r\n");
+        world.settle();
+        world.internet.say(SERVER, b"and another\r\n");
+        world.settle();
+        assert_eq!(world.phone.read(app), b"and another\r\n");
+        assert_eq!(world.internet.connection(SERVER).received, b"a word\r\n".repeat(round));
+        assert!(wake_ups(&mut world, HOUR) <= 3);
+        assert_eq!(world.buffers.rested.len(), round, "once after each time it spoke");
+    }
+}
+
+#[test]
+fn buffers_that_hold_something_do_not_rest() {
+    let mut world = World::new();
+    open(&mut world, SERVER);
+    // More than the phone's own buffer takes.
+    world.internet.say(SERVER, &vec![7; 300_000]);
+    world.settle();
+    wake_ups(&mut world, Duration::from_mins(10));
+    assert!(world.buffers.rested.is_empty(), "the app has not read it all");
+
+    let mut world = World::new();
+    let app = open(&mut world, SERVER);
+    world.internet.connection(SERVER).stuffed = true;
+    world.phone.send(app, &vec![7; 60_000]);
+    world.settle();
+    wake_ups(&mut world, Duration::from_mins(10));
+    assert!(world.buffers.rested.is_empty(), "the server has not taken it");
+    world.internet.unstuff(SERVER);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.internet.connection(SERVER).received, vec![7; 60_000]);
+}
+
+#[test]
 fn nothing_is_lost_when_both_sides_have_finished_and_the_server_is_slow() {
     for words in [&b"the last words"[..], &[0; 12_000]] {
         let mut world = World::new();

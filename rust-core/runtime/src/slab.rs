@@ -91,10 +91,12 @@ impl Slab {
         }
     }
 
-    /// Gives a pair's memory back to the system; its address space stays. The pair is not lent out.
+    /// Gives a pair's memory back to the system; its address space stays, and reads as zeros from now on. The pair is not lent
+    /// out, or its holder reads nothing in it before writing it.
     fn release(&mut self, pair: u32) {
         // SAFETY: the range is one whole pair inside the mapping, page-aligned as `buffer_size` is a whole number of pages. Its
-        // contents become zero; nobody refers to them, as the pair is not lent out.
+        // contents become zero, which are initialised bytes; no code relies on the earlier ones, as the pair is not lent out or
+        // its holder has said so ([`Buffers::rest`]), and no slice is in use meanwhile, as all of them belong to this thread.
         let released =
             unsafe { madvise(self.start(pair).as_ptr().cast(), 2 * self.buffer_size, Advice::LinuxDontNeed) };
         if let Err(error) = released {
@@ -148,6 +150,12 @@ impl Buffers for Slab {
         {
             self.release(oldest);
             self.cold.push(oldest);
+        }
+    }
+
+    fn rest(&mut self, id: &BufferId) {
+        if self.lent.get(id.0 as usize).copied().unwrap_or(false) {
+            self.release(id.0);
         }
     }
 }
@@ -211,6 +219,23 @@ mod tests {
         for pair in pairs {
             slab.give_back(pair.id);
         }
+    }
+
+    #[test]
+    fn a_pair_that_rests_keeps_no_memory() {
+        let mut slab = Slab::new(1, 4096).unwrap();
+        let pair = slab.take().unwrap();
+        pair.receive.fill(1);
+        pair.send.fill(2);
+        slab.rest(&pair.id);
+        assert_eq!(slab.lent(), 1, "it is lent out all the same");
+        slab.give_back(pair.id);
+        // Given back warm, it would come with what was in it.
+        let pair = slab.take().unwrap();
+        assert!(pair.receive.iter().chain(pair.send.iter()).all(|byte| *byte == 0));
+        slab.give_back(pair.id);
+        slab.rest(&BufferId(0));
+        assert!(slab.take().is_some(), "resting what is not lent out does nothing");
     }
 
     proptest! {

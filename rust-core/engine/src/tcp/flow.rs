@@ -78,6 +78,8 @@ pub(super) struct Flow {
     pub(super) id: FlowId,
     pub(super) about: About,
     pub(super) last: Instant,
+    /// No bytes have come since its buffers were looked at, and let their memory go where nothing was in them.
+    pub(super) at_rest: bool,
     /// Whether the flow is in the list of those to look at in the next flush.
     pub(super) touched: bool,
     /// Whether the flow is in the list of those that wait for room in the TUN device.
@@ -106,6 +108,7 @@ impl Flow {
             id,
             about,
             last: now,
+            at_rest: true,
             touched: false,
             stalled: false,
             alarm: None,
@@ -226,7 +229,8 @@ impl Flow {
         self.last = lent.now;
         // A flow without a connection holds a SYN; what comes is the same SYN again.
         if let Some(connection) = &mut self.connection {
-            connection.packet(lent.stack, lent.now, lent.io.tun, packet);
+            let brings_bytes = connection.packet(lent.stack, lent.now, lent.io.tun, packet);
+            self.at_rest &= !brings_bytes;
         }
     }
 
@@ -334,7 +338,7 @@ impl Flow {
                 }
                 Some(Ok((count, room))) => {
                     lent.core.counters.bytes_in += count as u64;
-                    self.last = lent.now;
+                    (self.last, self.at_rest) = (lent.now, false);
                     // A short read emptied the socket; the next bytes come with an event of their own. Not so the end of the
                     // stream, whose event may have come before these bytes were read.
                     self.server_readable = count == room || self.server_finished;

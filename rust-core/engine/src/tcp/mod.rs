@@ -5,6 +5,8 @@ mod flow;
 mod gate;
 mod hearing;
 mod reaching;
+mod received;
+mod rest;
 mod stack;
 
 use crate::about::About;
@@ -15,6 +17,7 @@ use crate::timers::Timers;
 use consentry_catalogue::Transport;
 use consentry_consent::Owner;
 use flow::{Fate, Flow, Lent};
+use rest::Rest;
 use stack::Stack;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -60,6 +63,7 @@ pub(crate) struct TcpFlows {
     /// Flows that could not send because the TUN device was full.
     stalled: Vec<FlowId>,
     timers: Timers<FlowId>,
+    rest: Rest,
 }
 
 impl TcpFlows {
@@ -73,6 +77,7 @@ impl TcpFlows {
             touched: Vec::new(),
             stalled: Vec::new(),
             timers: Timers::new(),
+            rest: Rest::default(),
         }
     }
 
@@ -279,8 +284,9 @@ impl TcpFlows {
         self.slots.iter().flatten().map(|flow| flow.id).collect()
     }
 
-    /// Lets the flows whose time has come be looked at in the next [`TcpFlows::flush`].
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    /// Lets the flows whose time has come be looked at in the next [`TcpFlows::flush`], and those that are quiet rest.
+    pub(crate) fn handle_timeout(&mut self, io: &mut Io<'_>, now: Instant) {
+        self.rest.handle_timeout(self.slots.iter_mut().flatten(), io.buffers, now);
         while let Some(id) = self.timers.pop_due(now) {
             if let Some(flow) = self.slots.get_mut(slot(id)).and_then(Option::as_mut)
                 && flow.id == id
@@ -305,22 +311,28 @@ impl TcpFlows {
 
     /// When [`TcpFlows::handle_timeout`] is wanted.
     pub(crate) fn poll_at(&self) -> Option<Instant> {
-        self.timers.next()
+        [self.timers.next(), self.rest.poll_at()].into_iter().flatten().min()
     }
 
     /// Moves bytes for every flow touched since the last call.
     pub(crate) fn flush(&mut self, core: &mut Core, io: &mut Io<'_>, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
+        let mut moved = false;
         for id in touched.drain(..) {
             self.with(core, io, now, id, |flow, lent| {
                 flow.touched = false;
-                flow.advance(lent)
+                let fate = flow.advance(lent);
+                moved |= !flow.at_rest;
+                fate
             });
             self.rearm(io, now, id);
         }
         // Keep the allocation, and whatever was touched meanwhile.
         touched.append(&mut self.touched);
         self.touched = touched;
+        if moved {
+            self.rest.disturbed(now);
+        }
     }
 
     fn rearm(&mut self, io: &Io<'_>, now: Instant, id: FlowId) {

@@ -2,6 +2,7 @@
 //!
 //! One set for all flows would be walked for every packet; a set for each flow keeps the cost of a packet independent of the
 //! number of flows.
+use super::received::Received;
 use crate::io::{BufferId, Buffers, Tun};
 use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -56,6 +57,7 @@ pub(crate) struct Connection {
     set: SocketSet<'static>,
     handle: SocketHandle,
     buffers: BufferId,
+    received: Received,
     /// See [`Connection::clock`].
     clock_stops: Option<Instant>,
 }
@@ -80,17 +82,27 @@ impl Connection {
         socket.listen(port).expect("a fresh socket can listen on any port but 0");
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
-        let mut connection = Self { set, handle, buffers: pair.id, clock_stops: None };
+        let received = Received::after_syn(syn);
+        let mut connection = Self { set, handle, buffers: pair.id, received, clock_stops: None };
         connection.packet(stack, now, tun, syn);
         Some(connection)
     }
 
-    /// Feeds one of the flow's packets to the stack; an answer owed at once goes out on `tun`.
-    pub(crate) fn packet(&mut self, stack: &mut Stack, now: Instant, tun: &mut dyn Tun, packet: &[u8]) {
+    /// Feeds one of the flow's packets to the stack; an answer owed at once goes out on `tun`. Says whether it brings bytes of
+    /// the app's, rather than news of the connection only.
+    pub(crate) fn packet(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        tun: &mut dyn Tun,
+        packet: &[u8],
+    ) -> bool {
+        let brings_bytes = self.received.note(packet);
         let at = stack.at(now);
         let Stack { interface, scratch, sent, .. } = stack;
         let mut port = Port { packet: Some(packet), tun, scratch, sent };
         interface.poll_ingress_single(at, &mut port, &mut self.set);
+        brings_bytes
     }
 
     /// Sends what is due: data, acknowledgements, FIN, RST. Stops when the TUN device is full.
@@ -160,7 +172,13 @@ impl Connection {
 
     /// Lends the next contiguous bytes from the app; `take` returns how many it used, and a value of its own.
     pub(crate) fn receive<R>(&mut self, take: impl FnOnce(&[u8]) -> (usize, R)) -> Option<R> {
-        self.socket_mut().recv(|bytes| take(bytes)).ok()
+        let received = self.socket_mut().recv(|bytes| {
+            let (used, result) = take(bytes);
+            (used, (used, result))
+        });
+        let (used, result) = received.ok()?;
+        self.received.read(used);
+        Some(result)
     }
 
     /// Lends the next contiguous room for bytes to the app; `fill` returns how many it wrote, and a value of its own.
@@ -176,6 +194,16 @@ impl Connection {
     /// Resets the connection; the RST goes out with the next [`Connection::transmit`].
     pub(crate) fn reset(&mut self) {
         self.socket_mut().abort();
+    }
+
+    /// Lets the buffers' memory go if there is nothing in them; says whether it did.
+    pub(crate) fn rest(&self, buffers: &mut dyn Buffers) -> bool {
+        let socket = self.socket();
+        let empty = socket.recv_queue() == 0 && socket.send_queue() == 0 && self.received.is_all_read();
+        if empty {
+            buffers.rest(&self.buffers);
+        }
+        empty
     }
 
     /// Forgets the connection and gives its buffers back.

@@ -60,6 +60,8 @@ impl Tun for MemoryTun {
 #[derive(Default)]
 pub struct MemoryBuffers {
     pub lent: usize,
+    /// Pairs whose holder needs nothing of what is in them, as often as that was said.
+    pub rested: Vec<u32>,
     next: u32,
 }
 
@@ -72,6 +74,9 @@ impl Buffers for MemoryBuffers {
     }
     fn give_back(&mut self, _: BufferId) {
         self.lent -= 1;
+    }
+    fn rest(&mut self, id: &BufferId) {
+        self.rested.push(id.0);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     meter::memory,
     servers::{GREETING_LENGTH, KEEPER},
 };
-use consentry_tests::lab::{LabError, Result, wait_until};
+use consentry_tests::lab::Result;
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
@@ -15,6 +15,9 @@ use std::{
 
 /// How many stand idle, one measurement after the other: both ends of the most fit the usual limit of 20,000 descriptors.
 const COUNTS: [usize; 2] = [1_000, 9_500];
+
+/// For how long they say nothing before memory is read.
+const IDLE: Duration = Duration::from_secs(15);
 
 /// Memory at rest and with idle flows in KiB; for each count the processor time of a download beside them.
 pub(super) fn measure(course: &Course, running: &Running, load: Duration) -> Result<Figures> {
@@ -32,7 +35,7 @@ pub(super) fn measure(course: &Course, running: &Running, load: Duration) -> Res
                 break;
             }
         }
-        settle(&kib)?;
+        std::thread::sleep(IDLE);
         figures.insert(format!("{count} idle KiB"), kib());
         let down = bulk::measure_down(course, running, load.min(Duration::from_secs(3)))?;
         figures.extend(down.into_iter().map(|(name, value)| (format!("{count} idle {name}"), value)));
@@ -53,17 +56,4 @@ fn open(count: usize) -> io::Result<Vec<TcpStream>> {
         Ok(stream)
     };
     (0..count).map(connect).collect()
-}
-
-/// Waits until memory has stopped changing.
-fn settle(kib: &impl Fn() -> f64) -> Result<()> {
-    let mut last = f64::NAN;
-    let mut same = 0;
-    wait_until("memory coming to rest", Duration::from_secs(20), || {
-        let now = kib();
-        same = if (now - last).abs() < 64.0 { same + 1 } else { 0 };
-        last = now;
-        same >= 50
-    })
-    .or_else(|error| if last.is_nan() { Err(LabError::Unexpected(error.to_string())) } else { Ok(()) })
 }

@@ -9,7 +9,7 @@ use crate::{
 use consentry_tests::lab::{LabError, Result};
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, SocketAddrV4, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddrV4, TcpStream},
     process::Child,
     time::{Duration, Instant},
 };
@@ -34,31 +34,40 @@ pub(super) fn measure(course: &Course, running: &Running, kind: Kind) -> Result<
             figures.insert(format!("{name}/min"), count as f64 * 60.0 / time.as_secs_f64());
         }
     };
+    // What starting up left to do is done by then.
+    std::thread::sleep(QUIET);
     let meter = Meter::start(running.process());
     std::thread::sleep(QUIET);
     note("quiet wakeups", meter.spent().wakeups, QUIET);
 
-    let meter = Meter::start(running.process());
-    let calls = SystemCalls::count(running.process());
     let held = kind == Kind::Consentry;
-    course.phone.enter(|| live_quietly(held))?.map_err(LabError::io("living quietly"))?;
+    let mut kept = course.phone.enter(open)?.map_err(LabError::io("opening connections"))?;
+    let mut live = || {
+        let lived = course.phone.enter(|| live_quietly(&mut kept, held))?;
+        lived.map_err(LabError::io("living quietly"))
+    };
+    let meter = Meter::start(running.process());
+    live()?;
     note("little wakeups", meter.spent().wakeups, LITTLE);
+    // Once more: being watched call by call wakes a process too.
+    let calls = SystemCalls::count(running.process());
+    live()?;
     note("little system calls", calls.and_then(SystemCalls::end), LITTLE);
     Ok(figures)
 }
 
-fn live_quietly(held: bool) -> io::Result<()> {
-    let mut kept = (0..KEPT)
-        .map(|_| {
-            let mut stream = TcpStream::connect(KEEPER)?;
-            let mut greeting = *b"hello over there";
-            greeting[GREETING_LENGTH - 1] = b'\n';
-            stream.write_all(&greeting)?;
-            stream.read_exact(&mut greeting).map(|()| stream)
-        })
-        .collect::<io::Result<Vec<_>>>()?;
-    // Sends nothing: connecting a datagram socket finds out whether there is a way.
-    UdpSocket::bind("0.0.0.0:0")?.connect(HELD)?;
+fn open() -> io::Result<Vec<TcpStream>> {
+    let open = |_| {
+        let mut stream = TcpStream::connect(KEEPER)?;
+        let mut greeting = *b"hello over there";
+        greeting[GREETING_LENGTH - 1] = b'\n';
+        stream.write_all(&greeting)?;
+        stream.read_exact(&mut greeting).map(|()| stream)
+    };
+    (0..KEPT).map(open).collect()
+}
+
+fn live_quietly(kept: &mut [TcpStream], held: bool) -> io::Result<()> {
     let began = Instant::now();
     let (mut next_word, mut next_try, mut turn) = (began, began, 0);
     while began.elapsed() < LITTLE {
