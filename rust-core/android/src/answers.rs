@@ -1,7 +1,7 @@
 //! Rows of the log and changes of consent, as the app reads them.
 use consentry_catalogue::{Certainty, Transport};
 use consentry_consent::attempt::AttemptRow;
-use consentry_consent::{Change, End, Scope, Signal, Via, rfc3339};
+use consentry_consent::{Change, ChangeKind, End, Scope, Signal, Via, rfc3339};
 use consentry_inspect::identifiers::{Form, Identifier, Kind};
 use consentry_runtime::store::Cursor;
 use serde::Serialize;
@@ -82,6 +82,10 @@ pub(crate) struct ChangeAnswer {
     via: Via,
     until_ms: Option<i64>,
     until_restart: bool,
+    /// Which wording the owner was shown.
+    wording: Option<String>,
+    /// Of a reset: what was wrong.
+    why: Option<String>,
 }
 
 impl ChangeAnswer {
@@ -103,6 +107,11 @@ impl ChangeAnswer {
             via: change.via,
             until_ms,
             until_restart,
+            wording: change.wording.clone(),
+            why: match &change.kind {
+                ChangeKind::Reset { why } => Some(why.clone()),
+                _ => None,
+            },
         }
     }
 }

@@ -133,6 +133,13 @@ impl From<DecisionError> for EngineError {
                 let Self { code, message } = error.into();
                 Self { code, message: format!("{message}. Nothing was changed") }
             }
+            DecisionError::SettingsNotStored(error) => {
+                let Self { code, message } = error.into();
+                Self {
+                    code,
+                    message: format!("{message}. The decisions were restored, the settings were not"),
+                }
+            }
             DecisionError::NotYetStored(error) => {
                 let Self { code, message } = error.into();
                 let message =

@@ -53,7 +53,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap())
+    }
+
+    /// On a folder that holds something already.
+    pub(crate) fn on(folder: tempfile::TempDir) -> Self {
         let (events, told) = channel();
         let (questions, asked) = channel();
         let host = Notes { events: Mutex::new(events), questions: Mutex::new(questions), protects: true };

@@ -3,8 +3,9 @@ use crate::answers::{AttemptAnswer, ChangeAnswer};
 use crate::error::{Code, EngineError};
 use crate::log_requests::{self as log, ExportFormat, Names, Signals};
 use crate::services::{self, Counts, Decided, MUTED, MUTED_APPS};
-use crate::settings::read;
-use consentry_consent::{ConsentError, Scope, Term, Via, rfc3339};
+use crate::settings::read_within;
+use consentry_consent::backup::{self, Backup};
+use consentry_consent::{ConsentError, How, Scope, Term, Via, rfc3339};
 use consentry_engine::Counters;
 use consentry_runtime::OpenState;
 use consentry_runtime::clock;
@@ -18,6 +19,8 @@ use std::net::IpAddr;
 
 /// The longest package name, in bytes (Android's own limit on file names).
 const LONGEST_APP: usize = 255;
+/// The longest request, in bytes: a backup with every other character escaped.
+const LONGEST_REQUEST: usize = 5 * backup::LONGEST / 2;
 /// Changes of consent in one answer, the latest first.
 const MOST_CHANGES: usize = 1_000;
 /// Where the app's own settings are remembered: one preference each.
@@ -40,13 +43,14 @@ enum Request {
         #[serde(rename = "for")]
         term: Option<String>,
         via: Source,
+        wording: Option<String>,
     },
     /// Hold it back: end its consent, or record that there shall be none.
-    Revoke { service: String, app: Option<String>, via: Source },
+    Revoke { service: String, app: Option<String>, via: Source, wording: Option<String> },
     /// Ask no questions about a service, or about what an app attempts; or ask again.
     Mute { service: Option<String>, app: Option<String>, on: bool },
     /// Strict mode for an app: what the catalogue does not know is denied to it too.
-    Strict { app: String, on: bool, via: Source },
+    Strict { app: String, on: bool, via: Source, wording: Option<String> },
     /// Changes of consent, the latest first.
     History { service: Option<String> },
     /// A page of the attempt log, the latest first.
@@ -96,8 +100,12 @@ enum Request {
     Attempt { id: i64 },
     /// How the engine does, and the numbers of the last seven days.
     Status {},
-    /// A receipts file of the whole ledger.
-    Receipts {},
+    /// A receipts file of the whole ledger, or of one service.
+    Receipts { service: Option<String> },
+    /// A file of the present decisions and settings.
+    Backup {},
+    /// Puts such a file in their place, or only tells what that would change.
+    Restore { text: String, preview: Option<bool> },
     /// The app's own settings.
     Settings {},
     /// Remember one of them, or with null forget it.
@@ -179,10 +187,18 @@ struct StatusAnswer {
     /// Why attempts are not stored at present.
     store_error: Option<String>,
     attempts_lost: u64,
+    /// When an earlier record of decisions could not be believed and was set aside, and why.
+    reset: Option<ResetAnswer>,
     strict_apps: Vec<String>,
     muted_apps: Vec<String>,
     own_dns: [IpAddr; 2],
     version: &'static str,
+}
+
+#[derive(Serialize)]
+struct ResetAnswer {
+    time_ms: i64,
+    why: String,
 }
 
 #[derive(Serialize)]
@@ -194,6 +210,23 @@ struct DayAnswer {
 #[derive(Serialize)]
 struct Receipts {
     text: String,
+}
+
+#[derive(Serialize)]
+struct BackupAnswer {
+    text: String,
+    decisions: usize,
+}
+
+#[derive(Serialize)]
+struct RestoreAnswer<'a> {
+    made_ms: i64,
+    /// How many the file holds.
+    decisions: usize,
+    granted: usize,
+    withdrawn: usize,
+    /// Services of the file that stay as they are: they left the catalogue, or stand for more today.
+    left_out: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -223,13 +256,15 @@ pub(crate) struct EngineStatus {
 impl Desk<'_> {
     /// Answers a request.
     pub(crate) fn answer(&self, request: &str) -> Result<String, EngineError> {
-        match read("the request", request)? {
+        match read_within(LONGEST_REQUEST, "the request", request)? {
             Request::Services {} => json(&Services { services: services::all(self.state, clock::now())? }),
-            Request::Grant { service, app, term, via } => self.grant(&service, app, term.as_deref(), via),
-            Request::Revoke { service, app, via } => self.revoke(&service, app, via),
+            Request::Grant { service, app, term, via, wording } => {
+                self.grant(&service, app, term.as_deref(), how(via, wording))
+            }
+            Request::Revoke { service, app, via, wording } => self.revoke(&service, app, how(via, wording)),
             Request::Mute { service, app, on } => self.mute(service.as_deref(), app.as_deref(), on),
-            Request::Strict { app, on, via } => {
-                match self.state.set_strict(&app, on, via.into()) {
+            Request::Strict { app, on, via, wording } => {
+                match self.state.set_strict(&app, on, how(via, wording)) {
                     // As asked for already.
                     Ok(_) | Err(DecisionError::Consent(ConsentError::StrictAlready { .. })) => json(&DONE),
                     Err(error) => Err(error.into()),
@@ -268,7 +303,11 @@ impl Desk<'_> {
                 json(&Attempt { row: found.as_ref().map(|(place, row)| AttemptAnswer::new(*place, row)) })
             }
             Request::Status {} => self.status(),
-            Request::Receipts {} => json(&Receipts { text: self.state.receipts()? }),
+            Request::Receipts { service } => {
+                json(&Receipts { text: self.state.receipts(service.as_deref())? })
+            }
+            Request::Backup {} => self.backup(),
+            Request::Restore { text, preview } => self.restore(&text, preview == Some(true)),
             Request::Settings {} => json(&Settings { settings: self.state.store().preferences(SETTINGS)? }),
             Request::Set { key, value } => self.set(&key, value.as_deref()),
             #[cfg(debug_assertions)]
@@ -287,7 +326,7 @@ impl Desk<'_> {
         service: &str,
         app: Option<String>,
         term: Option<&str>,
-        via: Source,
+        how: How,
     ) -> Result<String, EngineError> {
         let term = match term {
             None => Term::Forever,
@@ -295,7 +334,7 @@ impl Desk<'_> {
                 text.parse().map_err(|error| EngineError::new(Code::BadRequest, format!("{error}")))?
             }
         };
-        match self.state.grant(service, scope(app), term, via.into()) {
+        match self.state.grant(service, scope(app), term, how) {
             // As asked for already: a second tap on the same switch.
             Ok(_) | Err(DecisionError::Consent(ConsentError::AlreadyOn { .. })) => {}
             Err(error) => return Err(error.into()),
@@ -305,10 +344,10 @@ impl Desk<'_> {
         json(&Granted { ok: true, warns: index.map(|index| decided.opened_with(index)).unwrap_or_default() })
     }
 
-    fn revoke(&self, service: &str, app: Option<String>, via: Source) -> Result<String, EngineError> {
+    fn revoke(&self, service: &str, app: Option<String>, how: How) -> Result<String, EngineError> {
         let result = match app {
-            None => self.state.deny(service, via.into()).map(|_| ()),
-            Some(app) => match self.state.revoke(service, Scope::App(app), via.into()) {
+            None => self.state.deny(service, how).map(|_| ()),
+            Some(app) => match self.state.revoke(service, Scope::App(app), how) {
                 Err(DecisionError::Consent(ConsentError::NotGranted { .. })) => Ok(()),
                 result => result.map(|_| ()),
             },
@@ -362,10 +401,37 @@ impl Desk<'_> {
             counters: counters.unwrap_or_default(),
             store_error: health.error,
             attempts_lost: health.attempts_lost,
+            reset: decided.reset().map(|(time_ms, why)| ResetAnswer { time_ms, why: why.to_owned() }),
             strict_apps: decided.strict_apps(),
             muted_apps: self.state.store().preferences(MUTED_APPS)?.into_keys().collect(),
             own_dns: OWN_DNS,
             version: env!("CARGO_PKG_VERSION"),
+        })
+    }
+
+    fn backup(&self) -> Result<String, EngineError> {
+        let backup = self.state.backup()?;
+        let text = backup.to_text();
+        if text.len() > backup::LONGEST {
+            return Err(EngineError::new(
+                Code::BadRequest,
+                format!("the settings are too long for a backup: {} bytes", text.len()),
+            ));
+        }
+        json(&BackupAnswer { text, decisions: backup.decisions() })
+    }
+
+    fn restore(&self, text: &str, preview: bool) -> Result<String, EngineError> {
+        let backup =
+            Backup::read(text).map_err(|error| EngineError::new(Code::BadRequest, error.to_string()))?;
+        let plan = if preview { self.state.plan_restore(&backup) } else { self.state.restore(&backup)? };
+        let of_kind = |kind| plan.changes.iter().filter(|change| change.name() == kind).count();
+        json(&RestoreAnswer {
+            made_ms: backup.made,
+            decisions: backup.decisions(),
+            granted: of_kind("grant"),
+            withdrawn: of_kind("revoke"),
+            left_out: plan.left_out.iter().map(String::as_str).collect(),
         })
     }
 
@@ -393,6 +459,10 @@ impl Desk<'_> {
 }
 
 const DONE: Done = Done { ok: true };
+
+fn how(via: Source, wording: Option<String>) -> How {
+    How { via: via.into(), wording }
+}
 
 fn scope(app: Option<String>) -> Scope {
     app.map_or(Scope::AllApps, Scope::App)

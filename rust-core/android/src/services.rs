@@ -5,7 +5,7 @@ use consentry_consent::{Clock, Consents, End, Grant, Scope};
 use consentry_runtime::OpenState;
 use consentry_runtime::store::{Seen, StoreError};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the services that the owner wants no questions about are remembered: one preference each.
 pub(crate) const MUTED: &str = "muted/";
@@ -37,6 +37,10 @@ pub(crate) struct ServiceAnswer<'a> {
     packages: Vec<&'a str>,
     shares_with: Vec<&'a str>,
     state: Allowed,
+    /// It is more now than what was allowed: the owner is to be asked anew.
+    changed: bool,
+    /// Those of the hosts that were not part of what was allowed.
+    new_hosts: BTreeSet<String>,
     /// Nothing is allowed, and that is what the owner decided.
     kept_blocked: bool,
     attempts_today: u64,
@@ -95,6 +99,20 @@ impl Decided {
         service.standing == Standing::Essential && !self.consents.is_switched_off(&service.id)
     }
 
+    /// Whether some grant does not cover all of a service as it is now, and which of its hosts are new to one.
+    fn news(&self, service: &str) -> (bool, BTreeSet<String>) {
+        let mut changed = false;
+        let mut hosts = BTreeSet::new();
+        for grant in self.grants(service) {
+            if let Some(now) = grant.outgrown_by(self.catalogue) {
+                changed = true;
+                let agreed = grant.covers.as_deref().cloned().unwrap_or_default();
+                hosts.extend(agreed.missing_names(&now).map(str::to_owned));
+            }
+        }
+        (changed, hosts)
+    }
+
     /// What is allowed of a service.
     pub(crate) fn of(&self, service: &Service) -> Allowed {
         let mut apps = Vec::new();
@@ -136,6 +154,11 @@ impl Decided {
             .filter(|other| matches!(self.of(other).kind, Kind::Off | Kind::Apps))
             .map(|other| other.id.as_str())
             .collect()
+    }
+
+    /// When an earlier ledger was set aside, and why.
+    pub(crate) fn reset(&self) -> Option<(i64, &str)> {
+        self.consents.reset()
     }
 
     /// The apps in strict mode.
@@ -201,6 +224,7 @@ pub(crate) fn all(state: &OpenState, now: Clock) -> Result<Vec<ServiceAnswer<'st
     let answer = |service: &'static Service| {
         let allowed = decided.of(service);
         let (attempts_today, attempts_7d) = counts.of(&service.id);
+        let (changed, new_hosts) = decided.news(&service.id);
         ServiceAnswer {
             id: &service.id,
             name: &service.name,
@@ -224,6 +248,8 @@ pub(crate) fn all(state: &OpenState, now: Clock) -> Result<Vec<ServiceAnswer<'st
             shares_with: shares_with(catalogue, service),
             kept_blocked: allowed.kind == Kind::Off && decided.consents.is_switched_off(&service.id),
             state: allowed,
+            changed,
+            new_hosts,
             attempts_today,
             attempts_7d,
             last_ms: seen.get(&service.id).and_then(|seen| seen.times).map(|(_, last_ms)| last_ms),
@@ -242,8 +268,7 @@ fn host(kind: NameKind, pattern: &str) -> String {
 
 /// Without repeats: one address may stand there for several ports.
 fn addresses(service: &Service) -> Vec<String> {
-    let addresses: std::collections::BTreeSet<_> =
-        service.addresses.iter().map(|rule| rule.address).collect();
+    let addresses: BTreeSet<_> = service.addresses.iter().map(|rule| rule.address).collect();
     addresses.into_iter().map(|address| address.to_string()).collect()
 }
 

@@ -61,7 +61,7 @@ impl Session {
             return Err(EngineError::new(Code::BadRequest, "the state folder must be an absolute path"));
         }
         let events = Events::start(host.clone()).map_err(|error| system("start a thread", &error))?;
-        match OpenState::open(path, Catalogue::builtin(), Some(events.clone())) {
+        match OpenState::open_or_begin_anew(path, Catalogue::builtin(), Some(events.clone())) {
             Ok(state) => Ok(Self {
                 host,
                 events,

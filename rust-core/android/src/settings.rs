@@ -56,7 +56,16 @@ fn network<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Network,
 
 /// Reads JSON of a form, within bounds.
 pub(crate) fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a str) -> Result<T, EngineError> {
-    if json.len() > LONGEST_TEXT {
+    read_within(LONGEST_TEXT, what, json)
+}
+
+/// The same, of at most so many bytes.
+pub(crate) fn read_within<'a, T: Deserialize<'a>>(
+    longest: usize,
+    what: &str,
+    json: &'a str,
+) -> Result<T, EngineError> {
+    if json.len() > longest {
         return Err(EngineError::new(Code::BadRequest, format!("{what} is too long: {} bytes", json.len())));
     }
     serde_json::from_str(json).map_err(|error| EngineError::unreadable(what, &error))

@@ -234,6 +234,9 @@ pub(crate) struct Export {
     /// Where to write it
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Only what was decided about this service (its id); nothing is told of the others
+    #[arg(long, value_name = "ID")]
+    pub(crate) service: Option<String>,
     #[command(flatten)]
     pub(crate) state: StateFolder,
 }
@@ -243,9 +246,9 @@ pub(crate) struct Verify {
     /// The receipt ("-" is standard input)
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Also check that this key signed it ('consentry status' shows a state folder's own)
-    #[arg(long, value_name = "FINGERPRINT")]
-    pub(crate) key: Option<Fingerprint>,
+    /// Also check that the key of this fingerprint signed it ('consentry status' shows a state folder's own)
+    #[arg(long, alias = "key", value_name = "FINGERPRINT")]
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 /// Show whether the firewall runs, and how it does

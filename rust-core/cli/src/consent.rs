@@ -7,7 +7,7 @@ use crate::state;
 use crate::table::{columns, table};
 use crate::time::{end_in_words, readable};
 use consentry_catalogue::{Catalogue, Service, ServiceIndex};
-use consentry_consent::{Change, ChangeKind, End, Scope, Term, Via, rfc3339};
+use consentry_consent::{Change, ChangeKind, End, How, Scope, Term, Via, rfc3339};
 use serde::Serialize;
 use std::io::Write;
 
@@ -42,6 +42,16 @@ struct ChangeLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<String>,
     via: Via,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wording: Option<&'a str>,
+    /// Why an earlier ledger was set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+/// What the owner was shown: the words of this version of the command.
+fn how() -> How {
+    How { via: Via::Command, wording: Some(concat!(env!("CARGO_PKG_VERSION"), " en").to_owned()) }
 }
 
 fn list(view: ConsentView) -> Result<(), Failure> {
@@ -88,7 +98,7 @@ fn grant(arguments: arguments::Grant) -> Result<(), Failure> {
     let mut state = state::open(arguments.state.folder)?;
     let scope = arguments.app.map_or(Scope::AllApps, Scope::App);
     let term = arguments.term.unwrap_or(Term::Forever);
-    let change = state.grant(&arguments.service, scope, term, Via::Command).map_err(Failure::bad_input)?;
+    let change = state.grant(&arguments.service, scope, term, how()).map_err(Failure::bad_input)?;
     let mut output = stdout();
     let name = name_of(&arguments.service);
     writeln!(output, "Granted: {}, {name}, {}.", arguments.service, granted_words(&change))?;
@@ -139,7 +149,7 @@ fn shared_hosts(service: &Service, other: &Service) -> String {
 fn revoke(arguments: arguments::Revoke) -> Result<(), Failure> {
     let mut state = state::open(arguments.state.folder)?;
     let scope = arguments.app.map_or(Scope::AllApps, Scope::App);
-    let change = state.revoke(&arguments.service, scope, Via::Command).map_err(Failure::bad_input)?;
+    let change = state.revoke(&arguments.service, scope, how()).map_err(Failure::bad_input)?;
     let mut output = stdout();
     let scope = match change.scope() {
         Scope::AllApps => "for all apps".to_owned(),
@@ -181,6 +191,11 @@ fn history(view: ConsentView) -> Result<(), Failure> {
                 scope: change.scope().to_string(),
                 end: is_grant.then(|| end_for_programs(&change.end())),
                 via: change.via,
+                wording: change.wording.as_deref(),
+                why: match &change.kind {
+                    ChangeKind::Reset { why } => Some(why),
+                    _ => None,
+                },
             };
             json_line(&mut output, &line)?;
         }

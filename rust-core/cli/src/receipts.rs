@@ -23,7 +23,9 @@ pub(crate) fn receipts(command: arguments::Receipts) -> Result<(), Failure> {
 }
 
 fn export(arguments: Export) -> Result<(), Failure> {
-    let text = state::open(arguments.state.folder)?.receipts().map_err(Failure::bad_input)?;
+    let text = state::open(arguments.state.folder)?
+        .receipts(arguments.service.as_deref())
+        .map_err(Failure::bad_input)?;
     let mut output = stdout();
     if arguments.file == Path::new("-") {
         writeln!(output, "{text}")?;
@@ -56,7 +58,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 fn verify(arguments: &Verify) -> Result<(), Failure> {
     let text = read(&arguments.file)?;
     let name = arguments.file.display();
-    let verified = receipt::verify(&text, arguments.key.as_ref()).map_err(|error| match error {
+    let verified = receipt::verify(&text, arguments.fingerprint.as_ref()).map_err(|error| match error {
         ReceiptError::Unreadable(_) | ReceiptError::OtherFormat { .. } => {
             Failure::BadInput(format!("{name}: {error}"))
         }
@@ -70,10 +72,10 @@ fn verify(arguments: &Verify) -> Result<(), Failure> {
         rfc3339::format(verified.receipts.exported),
         verified.receipts.fingerprint,
     )?;
-    if arguments.key.is_none() {
+    if arguments.fingerprint.is_none() {
         writeln!(
             output,
-            "Whose key that is, the receipt cannot tell: compare it with the one you were given, or pass it with --key."
+            "Whose key that is, the receipt cannot tell: compare it with the one you were given, or pass it with --fingerprint."
         )?;
     }
     Ok(output.flush()?)

@@ -15,7 +15,7 @@ pub(crate) fn status(arguments: &arguments::Status) -> Result<(), Failure> {
     let mut state = state::open_folder(&folder)?;
     let running = state.status().map_err(Failure::bad_input)?;
     let grants = state.grants().map_err(Failure::bad_input)?;
-    let receipts = state.receipts().map_err(Failure::bad_input)?;
+    let receipts = state.receipts(None).map_err(Failure::bad_input)?;
     let ledger = receipt::verify(&receipts, None).map_err(Failure::bad_input)?;
 
     let mut output = stdout();

@@ -1,11 +1,10 @@
-use crate::{Change, ChangeKind, Clock, End, Scope, Term, Via};
-use consentry_catalogue::{Catalogue, Service, Standing};
+use crate::ledger::Digest;
+use crate::{Change, ChangeKind, Clock, End, How, Meaning, Scope, Term, Via};
+use consentry_catalogue::{Catalogue, ServiceIndex, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// The longest package name that is accepted, in bytes (Android's own limit on file names).
-const LONGEST_APP: usize = 255;
 
 /// Consent in force: one service, for all apps or one, until its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,12 +19,22 @@ pub struct Grant {
     pub end: End,
     /// How it was given.
     pub via: Via,
+    /// What the owner agreed to. Without it nothing is covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<Arc<Meaning>>,
 }
 
 impl Grant {
     /// Whether it has ended by itself.
     pub fn is_over(&self, now: &Clock) -> bool {
         self.end.is_over(&self.given, now)
+    }
+
+    /// What its service stands for now, if that is more than it covers; `None` as well for a service that has left the catalogue.
+    pub fn outgrown_by(&self, catalogue: &Catalogue) -> Option<Meaning> {
+        let meaning = Meaning::of(catalogue, catalogue.find(&self.service)?);
+        let covered = self.covers.as_ref().is_some_and(|agreed| agreed.covers(&meaning));
+        (!covered).then_some(meaning)
     }
 
     /// How long until it may end by itself: see [`End::remaining`].
@@ -83,6 +92,9 @@ pub enum ConsentError {
         /// For whom it was to be revoked.
         app: String,
     },
+    /// The wording's name is too long.
+    #[error("the name of a wording has {} bytes at most", How::LONGEST_WORDING)]
+    BadWording,
     /// Strict mode is so already.
     #[error("strict mode is already {} for {app}", if *.on { "on" } else { "off" })]
     StrictAlready {
@@ -102,6 +114,9 @@ pub struct Consents {
     /// Services revoked for all apps and not granted to all for ever since. Only for essential ones does it matter.
     revoked: BTreeSet<String>,
     strict: BTreeSet<String>,
+    /// What of a service's later meanings was noted beside which grant.
+    noted: BTreeMap<(String, Scope), Digest>,
+    reset: Option<(i64, String)>,
 }
 
 impl Consents {
@@ -129,16 +144,19 @@ impl Consents {
         service: &str,
         scope: Scope,
         term: Term,
-        via: Via,
+        how: impl Into<How>,
         now: &Clock,
     ) -> Result<Change, ConsentError> {
-        let entry = find(catalogue, service)?;
+        let index = find(catalogue, service)?;
+        let entry = catalogue.service(index);
         check_scope(&scope)?;
+        let how = checked(how)?;
         if entry.standing == Standing::Essential && !self.is_switched_off(service) {
             return Err(ConsentError::AlreadyOn { service: service.to_owned() });
         }
-        let kind = ChangeKind::Grant { service: service.to_owned(), scope, end: term.end(now) };
-        Ok(Change { clock: *now, via, kind })
+        let covers = Some(Arc::new(Meaning::of(catalogue, index)));
+        let kind = ChangeKind::Grant { service: service.to_owned(), scope, end: term.end(now), covers };
+        Ok(change(*now, how, kind))
     }
 
     /// Describes the withdrawal of consent. For all apps it ends every grant of the service, those of single apps too, and
@@ -151,15 +169,16 @@ impl Consents {
         catalogue: &Catalogue,
         service: &str,
         scope: Scope,
-        via: Via,
+        how: impl Into<How>,
         now: &Clock,
     ) -> Result<Change, ConsentError> {
         check_scope(&scope)?;
+        let how = checked(how)?;
         let id = service.to_owned();
         let granted_to_any = self.grants.keys().any(|(granted, _)| granted == service);
         // A grant of a service that has left the catalogue can still be withdrawn.
         let essential = match find(catalogue, service) {
-            Ok(entry) => entry.standing == Standing::Essential,
+            Ok(index) => catalogue.service(index).standing == Standing::Essential,
             Err(_) if granted_to_any => false,
             Err(error) => return Err(error),
         };
@@ -176,28 +195,35 @@ impl Consents {
                 scope => ConsentError::NotGranted { service: id, scope },
             });
         }
-        Ok(Change { clock: *now, via, kind: ChangeKind::Revoke { service: id, scope } })
+        Ok(change(*now, how, ChangeKind::Revoke { service: id, scope }))
     }
 
     /// Describes switching strict mode on or off for an app.
     ///
     /// # Errors
     /// Not a package name, or strict mode is so already.
-    pub fn set_strict(&self, app: &str, on: bool, via: Via, now: &Clock) -> Result<Change, ConsentError> {
+    pub fn set_strict(
+        &self,
+        app: &str,
+        on: bool,
+        how: impl Into<How>,
+        now: &Clock,
+    ) -> Result<Change, ConsentError> {
         let scope = Scope::App(app.to_owned());
         check_scope(&scope)?;
+        let how = checked(how)?;
         let app = app.to_owned();
         if self.strict.contains(&app) == on {
             return Err(ConsentError::StrictAlready { app, on });
         }
         let kind = if on { ChangeKind::StrictOn { app } } else { ChangeKind::StrictOff { app } };
-        Ok(Change { clock: *now, via, kind })
+        Ok(change(*now, how, kind))
     }
 
     /// Takes a change into the state. Any change can be applied; one that changes nothing is harmless.
     pub fn apply(&mut self, change: &Change) {
         match &change.kind {
-            ChangeKind::Grant { service, scope, end } => {
+            ChangeKind::Grant { service, scope, end, covers } => {
                 if *scope == Scope::AllApps && *end == End::Never {
                     self.revoked.remove(service);
                 }
@@ -207,7 +233,9 @@ impl Consents {
                     given: change.clock,
                     end: *end,
                     via: change.via,
+                    covers: covers.clone(),
                 };
+                self.noted.remove(&(service.clone(), scope.clone()));
                 self.grants.insert((service.clone(), scope.clone()), grant);
             }
             ChangeKind::Revoke { service, scope: Scope::AllApps } => {
@@ -216,6 +244,12 @@ impl Consents {
             }
             ChangeKind::Revoke { service, scope } | ChangeKind::Expire { service, scope } => {
                 self.grants.remove(&(service.clone(), scope.clone()));
+            }
+            ChangeKind::ServiceChanged { service, scope, meaning } => {
+                self.noted.insert((service.clone(), scope.clone()), *meaning);
+            }
+            ChangeKind::Reset { why } => {
+                *self = Self { reset: Some((change.time_ms(), why.clone())), ..Self::new() };
             }
             ChangeKind::StrictOn { app } => {
                 self.strict.insert(app.clone());
@@ -235,7 +269,24 @@ impl Consents {
             .map(|grant| Change {
                 clock: *now,
                 via: Via::Clock,
+                wording: None,
                 kind: ChangeKind::Expire { service: grant.service.clone(), scope: grant.scope.clone() },
+            })
+            .collect()
+    }
+
+    /// One `ServiceChanged` change for each grant that does not cover all of its service as the catalogue has it now, where that
+    /// was not noted yet.
+    pub fn outgrown(&self, catalogue: &Catalogue, now: &Clock) -> Vec<Change> {
+        let noted = |grant: &Grant| self.noted.get(&(grant.service.clone(), grant.scope.clone()));
+        self.grants
+            .values()
+            .filter_map(|grant| {
+                let meaning = grant.outgrown_by(catalogue)?.digest();
+                (noted(grant) != Some(&meaning)).then(|| {
+                    let (service, scope) = (grant.service.clone(), grant.scope.clone());
+                    change(*now, Via::Catalogue, ChangeKind::ServiceChanged { service, scope, meaning })
+                })
             })
             .collect()
     }
@@ -256,27 +307,47 @@ impl Consents {
         self.revoked.contains(service)
     }
 
+    /// All services of which [`Self::is_switched_off`] is true.
+    pub fn switched_off(&self) -> impl Iterator<Item = &str> {
+        self.revoked.iter().map(String::as_str)
+    }
+
+    /// When an earlier ledger was set aside, and why; `None` when none ever was.
+    pub fn reset(&self) -> Option<(i64, &str)> {
+        self.reset.as_ref().map(|(time_ms, why)| (*time_ms, why.as_str()))
+    }
+
     /// The apps in strict mode.
     pub fn strict_apps(&self) -> impl Iterator<Item = &str> {
         self.strict.iter().map(String::as_str)
     }
 }
 
-fn find<'c>(catalogue: &'c Catalogue, id: &str) -> Result<&'c Service, ConsentError> {
-    let index = catalogue.find(id).ok_or_else(|| ConsentError::UnknownService {
-        id: id.to_owned(),
-        nearest: nearest_id(catalogue.services().iter().map(|service| service.id.as_str()), id),
-    })?;
-    Ok(catalogue.service(index))
+fn change(clock: Clock, how: impl Into<How>, kind: ChangeKind) -> Change {
+    let How { via, wording } = how.into();
+    Change { clock, via, wording, kind }
 }
 
-/// Android package names hold letters, digits, `_` and `.`; a shared user id is no app.
+fn checked(how: impl Into<How>) -> Result<How, ConsentError> {
+    let how = how.into();
+    let fits = how.wording.as_ref().is_none_or(|wording| wording.len() <= How::LONGEST_WORDING);
+    if fits { Ok(how) } else { Err(ConsentError::BadWording) }
+}
+
+fn find(catalogue: &Catalogue, id: &str) -> Result<ServiceIndex, ConsentError> {
+    catalogue.find(id).ok_or_else(|| ConsentError::UnknownService {
+        id: id.to_owned(),
+        nearest: nearest_id(catalogue.services().iter().map(|service| service.id.as_str()), id),
+    })
+}
+
 fn check_scope(scope: &Scope) -> Result<(), ConsentError> {
-    let Scope::App(app) = scope else { return Ok(()) };
-    let fits = !app.is_empty()
-        && app.len() <= LONGEST_APP
-        && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    if fits { Ok(()) } else { Err(ConsentError::BadApp { app: app.chars().take(LONGEST_APP).collect() }) }
+    match scope {
+        Scope::App(app) if !scope.is_sensible() => {
+            Err(ConsentError::BadApp { app: app.chars().take(Scope::LONGEST_APP).collect() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The id that a person most likely meant: fewest letters to change, and not more than a third of them. The part behind

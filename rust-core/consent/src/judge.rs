@@ -1,5 +1,6 @@
 //! The rules. Signals that prove what a flow is come first and deny at once; what was only inferred from DNS answers can be
 //! overruled by a name that the flow states, where that name can be believed.
+use crate::meaning::Touched;
 use crate::verdict::{Rule, Verdict};
 use crate::{Facts, Grant, Owner, Policy, Signal, Stated, canonical_address};
 use consentry_catalogue::{Catalogue, Certainty, PathMatch, ServiceIndex, Transport};
@@ -105,8 +106,8 @@ impl<'a> Names<'a> {
     fn recognise(&self, host: &'a str, signal: Signal, shown: Shown<'_>) -> Option<Recognised<'a>> {
         let found = self.catalogue.match_alias(host)?;
         let mut recognised = match found.services {
-            [only] => self.alone(*only, signal, shown),
-            several => self.shared(several, signal, shown),
+            [only] => self.alone(*only, host, signal, shown),
+            several => self.shared(several, host, signal, shown),
         };
         if recognised.allow && self.catalogue.match_name(host).is_none() {
             return None;
@@ -117,15 +118,22 @@ impl<'a> Names<'a> {
     }
 
     /// What the policy says about a service, whatever the flow shows.
-    fn decide(&self, service: ServiceIndex, signal: Signal, certainty: Certainty) -> Recognised<'a> {
-        let decision = self.policy.decide(service, self.owner, self.dedicated);
+    fn decide(
+        &self,
+        service: ServiceIndex,
+        signal: Signal,
+        certainty: Certainty,
+        touched: Touched<'_>,
+    ) -> Recognised<'a> {
+        let decision = self.policy.decide(service, self.owner, self.dedicated, touched);
         let (allow, rule, grant) = (decision.allow, decision.rule, decision.grant);
         Recognised { signal, service, certainty, allow, rule, grant, host: None }
     }
 
     /// A host of one service. An essential service that lists its requests may make only those in clear text.
-    fn alone(&self, service: ServiceIndex, signal: Signal, shown: Shown<'_>) -> Recognised<'a> {
-        let recognised = self.decide(service, signal, Certainty::Inferred);
+    fn alone(&self, service: ServiceIndex, host: &str, signal: Signal, shown: Shown<'_>) -> Recognised<'a> {
+        let touched = Touched::Name { host, by_request: false };
+        let recognised = self.decide(service, signal, Certainty::Inferred, touched);
         if !recognised.allow || !self.policy.is_essential(service) {
             return recognised;
         }
@@ -143,8 +151,16 @@ impl<'a> Names<'a> {
 
     /// A host that several services share. Open once one of them is allowed where nothing tells them apart; a request in
     /// clear text belongs to the service that lists it.
-    fn shared(&self, services: &[ServiceIndex], signal: Signal, shown: Shown<'_>) -> Recognised<'a> {
-        let decide = |service: &ServiceIndex| self.decide(*service, signal, Certainty::Inferred);
+    fn shared(
+        &self,
+        services: &[ServiceIndex],
+        host: &str,
+        signal: Signal,
+        shown: Shown<'_>,
+    ) -> Recognised<'a> {
+        let by_request = matches!(shown, Shown::Request(..));
+        let touched = Touched::Name { host, by_request };
+        let decide = |service: &ServiceIndex| self.decide(*service, signal, Certainty::Inferred, touched);
         let first = || decide(services.first().expect("a match names at least one service"));
         let any_allowed = || services.iter().map(decide).find(|recognised| recognised.allow);
         match shown {
@@ -236,8 +252,9 @@ impl<'a> Case<'a> {
         let facts = self.facts;
         // Proof of what the flow is: a denial here stands whatever else the flow states.
         let literal = self.literal(facts.address, Signal::Address);
-        let signature =
-            facts.signature.map(|found| self.names.decide(found, Signal::Signature, Certainty::Confirmed));
+        let signature = facts.signature.map(|found| {
+            self.names.decide(found, Signal::Signature, Certainty::Confirmed, Touched::Signature)
+        });
         let claim = self.claim();
         let sinkhole =
             facts.sinkhole.and_then(|name| self.names.recognise(name, Signal::DnsAnswer, self.shown));
@@ -265,7 +282,7 @@ impl<'a> Case<'a> {
         if let Some(unlisted) = self.unlisted
             && !self.dedicated_use_is_listed(literal, signature, &claim, &resolved)
         {
-            let entry = self.names.decide(unlisted, Signal::App, Certainty::Inferred);
+            let entry = self.names.decide(unlisted, Signal::App, Certainty::Inferred, Touched::App);
             return Recognised { host: self.any_name(), ..entry }.verdict();
         }
         if self.strict && !self.strict_use_is_listed(literal, signature, &claim, &resolved) {
@@ -284,8 +301,9 @@ impl<'a> Case<'a> {
 
     /// The service that carries this address in its code.
     fn literal(&self, address: IpAddr, signal: Signal) -> Option<Recognised<'a>> {
-        let found = self.names.catalogue.match_address(canonical_address(address))?;
-        Some(self.names.decide(found.service, signal, found.certainty))
+        let address = canonical_address(address);
+        let found = self.names.catalogue.match_address(address)?;
+        Some(self.names.decide(found.service, signal, found.certainty, Touched::Address(address)))
     }
 
     /// What the flow states about itself, and whether it can be believed: an app of the catalogue may lie, and so may any

@@ -8,7 +8,7 @@
 //! [receipt](crate::receipt) exported in between can.
 use crate::{Change, hex};
 use ring::digest::{SHA256, digest};
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -16,7 +16,9 @@ use std::str::FromStr;
 
 /// Keeps these digests and signatures apart from any other use of the same functions.
 const GENESIS_LABEL: &[u8] = b"consentry ledger 1 genesis";
-const ENTRY_LABEL: &[u8] = b"consentry ledger 1 entry";
+const OLD_ENTRY_LABEL: &[u8] = b"consentry ledger 1 entry";
+const ENTRY_LABEL: &[u8] = b"consentry ledger 2 entry";
+const CHANGE_LABEL: &[u8] = b"consentry ledger 2 change";
 const HEAD_LABEL: &[u8] = b"consentry ledger 1 head";
 
 /// A SHA-256 digest (FIPS 180-4). As text: 64 hexadecimal digits.
@@ -32,9 +34,14 @@ impl Digest {
             message.extend_from_slice(&(part.len() as u64).to_be_bytes());
             message.extend_from_slice(part);
         }
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, &message).as_ref());
-        Self(bytes)
+        Self::plain(&message)
+    }
+
+    /// The digest of these bytes alone.
+    pub(crate) fn plain(bytes: &[u8]) -> Self {
+        let mut found = [0; 32];
+        found.copy_from_slice(digest(&SHA256, bytes).as_ref());
+        Self(found)
     }
 }
 
@@ -107,7 +114,7 @@ impl fmt::Debug for Signature {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The system gave no random numbers.
-    #[error("cannot make a signing key: the system gave no random numbers")]
+    #[error("the system gave no random numbers")]
     NoRandomness,
     /// The stored key is damaged.
     #[error("the stored signing key is damaged")]
@@ -158,6 +165,9 @@ impl fmt::Debug for SigningKey {
 }
 
 /// One link of the chain.
+///
+/// Its digest is made of a commitment to the change, which the salt keeps from being guessed: so a single entry can be
+/// [withheld](Withheld) from a receipt without breaking the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -165,15 +175,91 @@ pub struct Entry {
     pub sequence: u64,
     /// The digest of the entry before; for the first, a digest of the key.
     pub previous: Digest,
+    /// 16 random bytes. Entries of the ledger's first format have none, and cannot be withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Salt>,
     /// The [`Change`] as JSON, exactly as it was hashed.
     pub change: String,
+}
+
+/// Keeps a change from being guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Salt(#[serde(with = "hex")] pub [u8; 16]);
+
+/// An entry of which only the place and a commitment to the change are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withheld {
+    /// Its place, from 0.
+    pub sequence: u64,
+    /// The digest of the entry before; for the first, a digest of the key.
+    pub previous: Digest,
+    /// The digest of salt and change.
+    pub commitment: Digest,
+}
+
+/// A link of a chain of which some entries may be withheld.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Link {
+    /// A whole entry.
+    Entry(Entry),
+    /// One that is withheld.
+    Withheld(Withheld),
 }
 
 impl Entry {
     /// The digest that the next entry carries.
     pub fn digest(&self) -> Digest {
-        Digest::of(ENTRY_LABEL, &[&self.sequence.to_be_bytes(), &self.previous.0, self.change.as_bytes()])
+        match self.commitment() {
+            Some(commitment) => chained(self.sequence, &self.previous, &commitment),
+            None => Digest::of(
+                OLD_ENTRY_LABEL,
+                &[&self.sequence.to_be_bytes(), &self.previous.0, self.change.as_bytes()],
+            ),
+        }
     }
+
+    /// The same entry without what it says; `None` for one of the ledger's first format.
+    pub fn withheld(&self) -> Option<Withheld> {
+        let (sequence, previous) = (self.sequence, self.previous);
+        self.commitment().map(|commitment| Withheld { sequence, previous, commitment })
+    }
+
+    fn commitment(&self) -> Option<Digest> {
+        self.salt.map(|salt| Digest::of(CHANGE_LABEL, &[&salt.0, self.change.as_bytes()]))
+    }
+}
+
+impl Link {
+    fn sequence(&self) -> u64 {
+        match self {
+            Self::Entry(entry) => entry.sequence,
+            Self::Withheld(withheld) => withheld.sequence,
+        }
+    }
+
+    fn previous(&self) -> Digest {
+        match self {
+            Self::Entry(entry) => entry.previous,
+            Self::Withheld(withheld) => withheld.previous,
+        }
+    }
+
+    /// The digest that the next link carries.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Entry(entry) => entry.digest(),
+            Self::Withheld(Withheld { sequence, previous, commitment }) => {
+                chained(*sequence, previous, commitment)
+            }
+        }
+    }
+}
+
+fn chained(sequence: u64, previous: &Digest, commitment: &Digest) -> Digest {
+    Digest::of(ENTRY_LABEL, &[&sequence.to_be_bytes(), &previous.0, &commitment.0])
 }
 
 /// The signed end of the chain.
@@ -289,16 +375,29 @@ impl Ledger {
         Ok((Self { key, length: head.length, last: head.last }, changes))
     }
 
-    /// The entry and the head that a further change makes. They are to be stored together; the ledger does not move on
-    /// before [`Self::advance`] says that they were.
-    pub fn entry(&self, change: &Change) -> (Entry, Head) {
-        let change = serde_json::to_string(change).expect("a change holds nothing that JSON cannot express");
-        let entry = Entry { sequence: self.length, previous: self.last, change };
-        let head = self.sign(self.length + 1, entry.digest());
-        (entry, head)
+    /// The entries and the head that further changes make. They are to be stored together; the ledger does not move on before
+    /// [`Self::advance`] says that they were.
+    ///
+    /// # Errors
+    /// The system gave no random numbers for the salts.
+    pub fn entries(&self, changes: &[Change]) -> Result<(Vec<Entry>, Head), KeyError> {
+        let random = SystemRandom::new();
+        let (mut length, mut last) = (self.length, self.last);
+        let mut entries = Vec::with_capacity(changes.len());
+        for change in changes {
+            let mut salt = [0; 16];
+            random.fill(&mut salt).map_err(|_| KeyError::NoRandomness)?;
+            let change =
+                serde_json::to_string(change).expect("a change holds nothing that JSON cannot express");
+            let entry = Entry { sequence: length, previous: last, salt: Some(Salt(salt)), change };
+            last = entry.digest();
+            length += 1;
+            entries.push(entry);
+        }
+        Ok((entries, self.sign(length, last)))
     }
 
-    /// Takes note that what [`Self::entry`] made was stored.
+    /// Takes note that what [`Self::entries`] made was stored.
     pub fn advance(&mut self, head: &Head) {
         self.length = head.length;
         self.last = head.last;
@@ -326,23 +425,32 @@ impl Ledger {
 /// # Errors
 /// The first place where it breaks.
 pub fn verify(entries: &[Entry], head: &Head) -> Result<Vec<Change>, Broken> {
+    let links: Vec<Link> = entries.iter().cloned().map(Link::Entry).collect();
+    Ok(verify_links(&links, head)?.into_iter().map(|(_, change)| change).collect())
+}
+
+/// Checks a chain of which some entries may be withheld. Returns the changes that are told with their places, oldest first.
+///
+/// # Errors
+/// The first place where it breaks.
+pub fn verify_links(links: &[Link], head: &Head) -> Result<Vec<(u64, Change)>, Broken> {
     if !head.is_signed() {
         return Err(Broken::BadSignature);
     }
     let mut last = genesis(&head.key);
-    for (at, entry) in (0..).zip(entries) {
-        if entry.sequence != at {
-            return Err(Broken::OutOfPlace { at, found: entry.sequence });
+    for (at, link) in (0..).zip(links) {
+        if link.sequence() != at {
+            return Err(Broken::OutOfPlace { at, found: link.sequence() });
         }
-        if entry.previous != last {
+        if link.previous() != last {
             return Err(Broken::DoesNotFollow { at });
         }
         if at == head.length {
             return Err(Broken::NotVouchedFor { at });
         }
-        last = entry.digest();
+        last = link.digest();
     }
-    let found = entries.len() as u64;
+    let found = links.len() as u64;
     if found < head.length {
         return Err(Broken::CutShort { found, expected: head.length });
     }
@@ -350,10 +458,13 @@ pub fn verify(entries: &[Entry], head: &Head) -> Result<Vec<Change>, Broken> {
         // An empty chain ends as its key says, which the signature covers: only a last entry can differ here.
         return Err(Broken::LastChanged { at: found.saturating_sub(1) });
     }
-    (0..)
-        .zip(entries)
-        .map(|(at, entry)| serde_json::from_str(&entry.change).map_err(|_| Broken::Unreadable { at }))
-        .collect()
+    let mut changes = Vec::new();
+    for (at, link) in (0..).zip(links) {
+        if let Link::Entry(entry) = link {
+            changes.push((at, serde_json::from_str(&entry.change).map_err(|_| Broken::Unreadable { at })?));
+        }
+    }
+    Ok(changes)
 }
 
 /// What the first entry carries as its predecessor: entries cannot be carried over from another key's ledger.

@@ -10,6 +10,8 @@
 
 mod address;
 pub mod attempt;
+pub mod backup;
+mod canonical;
 mod change;
 mod clock;
 mod consents;
@@ -18,6 +20,7 @@ mod facts;
 mod hex;
 mod judge;
 pub mod ledger;
+mod meaning;
 mod owner;
 mod path_template;
 mod policy;
@@ -28,12 +31,13 @@ mod store;
 mod verdict;
 
 pub use address::{Nat64Prefix, canonical_address, canonical_address_with};
-pub use change::{Change, ChangeKind, Via};
+pub use change::{Change, ChangeKind, How, Via};
 pub use clock::{Clock, End, Term, TermError};
 pub use consents::{ConsentError, Consents, Grant};
 pub use facts::{Facts, Signal, Stated};
 pub use judge::{judge, judge_question};
+pub use meaning::Meaning;
 pub use owner::{Owner, Scope};
 pub use policy::Policy;
-pub use store::{ConsentStore, MemoryStore, OpenError, StoredConsents};
+pub use store::{ConsentStore, MemoryStore, OpenError, RecordError, StoredConsents};
 pub use verdict::{Rule, Verdict};

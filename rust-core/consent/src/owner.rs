@@ -55,6 +55,19 @@ pub enum Scope {
     App(String),
 }
 
+impl Scope {
+    /// The longest package name that is accepted, in bytes (Android's own limit on file names).
+    pub const LONGEST_APP: usize = 255;
+
+    /// Whether an app is named by a package name: letters, digits, `_` and `.`. A shared user id is no app.
+    pub(crate) fn is_sensible(&self) -> bool {
+        let Self::App(app) = self else { return true };
+        !app.is_empty()
+            && app.len() <= Self::LONGEST_APP
+            && app.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

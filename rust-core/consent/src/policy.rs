@@ -1,5 +1,6 @@
+use crate::meaning::{Cover, Touched};
 use crate::verdict::Rule;
-use crate::{Clock, Consents, Grant, Owner, Scope};
+use crate::{Clock, Consents, Grant, Meaning, Owner, Scope};
 use consentry_catalogue::{Catalogue, ServiceIndex, Standing};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,8 +21,15 @@ pub struct Policy {
 struct Choice {
     standing: Standing,
     switched_off: bool,
-    for_all: Option<Arc<Grant>>,
-    for_app: Vec<(String, Arc<Grant>)>,
+    for_all: Option<Granted>,
+    for_app: Vec<(String, Granted)>,
+}
+
+/// A grant, and how much of the service it covers.
+#[derive(Clone, Debug)]
+struct Granted {
+    grant: Arc<Grant>,
+    cover: Cover,
 }
 
 /// What a policy says about one service and one owner.
@@ -48,9 +56,11 @@ impl Policy {
         for grant in consents.grants().filter(|grant| !grant.is_over(now)) {
             let Some(index) = catalogue.find(&grant.service) else { continue };
             let choice = &mut services[index.as_usize()];
+            let cover = Cover::new(grant.covers.as_deref(), &Meaning::of(catalogue, index));
+            let granted = Granted { grant: Arc::new(grant.clone()), cover };
             match &grant.scope {
-                Scope::AllApps => choice.for_all = Some(Arc::new(grant.clone())),
-                Scope::App(app) => choice.for_app.push((app.clone(), Arc::new(grant.clone()))),
+                Scope::AllApps => choice.for_all = Some(granted),
+                Scope::App(app) => choice.for_app.push((app.clone(), granted)),
             }
         }
         Self { services, strict: consents.strict_apps().map(str::to_owned).collect(), rules_off: false }
@@ -71,14 +81,25 @@ impl Policy {
         !self.strict.is_empty() && packages.iter().any(|package| self.strict.contains(package))
     }
 
-    /// Decides about a service for an owner. `dedicated`: the owner is a dedicated app.
-    pub(crate) fn decide(&self, service: ServiceIndex, owner: &Owner, dedicated: bool) -> Decision<'_> {
+    /// Decides about a service, recognised by what was touched, for an owner. `dedicated`: the owner is a dedicated app.
+    pub(crate) fn decide(
+        &self,
+        service: ServiceIndex,
+        owner: &Owner,
+        dedicated: bool,
+        touched: Touched<'_>,
+    ) -> Decision<'_> {
         let choice = &self.services[service.as_usize()];
-        let grant = choice.for_all.as_ref().or_else(|| choice.grant_for(owner.packages()));
+        let granted = choice.for_all.as_ref().filter(|granted| granted.cover.covers(touched));
+        let granted = granted.or_else(|| choice.granted_to(owner.packages(), touched));
+        let grant = granted.map(|granted| &granted.grant);
+        let any_grant =
+            choice.for_all.is_some() || choice.granted_to(owner.packages(), Touched::Anything).is_some();
         let (allow, rule) = match choice.standing {
             Standing::Essential if !choice.switched_off => (true, Rule::Essential),
             _ if grant.is_some() => (true, Rule::Granted),
             Standing::Essential => (false, Rule::SwitchedOff),
+            Standing::NeedsConsent if any_grant => (false, Rule::NotCovered),
             Standing::NeedsConsent if !choice.for_app.is_empty() => (false, Rule::GrantedToOthers),
             Standing::NeedsConsent => (false, Rule::NeedsConsent),
             Standing::DeniedToDedicated if dedicated => (false, Rule::Dedicated),
@@ -95,9 +116,11 @@ impl Policy {
 
 impl Choice {
     /// The grant to the app. Packages under one user id cannot be told apart, so each needs one; the first is named.
-    fn grant_for(&self, packages: &[String]) -> Option<&Arc<Grant>> {
-        let grant_of =
-            |package: &String| self.for_app.iter().find(|(app, _)| app == package).map(|(_, grant)| grant);
+    fn granted_to(&self, packages: &[String], touched: Touched<'_>) -> Option<&Granted> {
+        let grant_of = |package: &String| {
+            let of_package = self.for_app.iter().find(|(app, _)| app == package).map(|(_, granted)| granted);
+            of_package.filter(|granted| granted.cover.covers(touched))
+        };
         let first = grant_of(packages.first()?)?;
         packages.iter().all(|package| grant_of(package).is_some()).then_some(first)
     }

@@ -61,6 +61,7 @@ impl Verdict {
                 "which needs your consent; given to single apps only, and a DNS answer is kept for all".to_owned()
             }
             Rule::GrantedToOthers => "which needs your consent; given to other apps only".to_owned(),
+            Rule::NotCovered => "which you granted before this was part of it, or before it did what it does now".to_owned(),
             Rule::SwitchedOff => "which you switched off".to_owned(),
             Rule::EssentialRequest => {
                 "which is essential, but in clear text may make only its listed requests; this is none of them".to_owned()

@@ -9,20 +9,22 @@
 //! - `key` and `fingerprint`: whose signature it is;
 //! - `records`: one for each service, in the order of ids. They follow the parts of a consent record in ISO/IEC TS 27560
 //!   where these fit: a header, the processing consented to, the parties, and the events, oldest first;
-//! - `ledger`: every [`Entry`] as it was hashed, with the signed [`Head`]. The records must say the same as the ledger.
+//! - `ledger`: every [`Entry`] as it was hashed, with the signed [`Head`]. The records must say the same as the ledger. In a
+//!   receipt of one service all other entries are [withheld](crate::ledger::Withheld): their place and digest are told, not what they say.
 //!
 //! # What it proves
 //! That the holder of the key vouched for these consent changes, in this order, none missing between the first and the
 //! last, at the time of export. Not that the phone's clock was right, and not that there was no other ledger: the owner of
 //! a phone can put an older state back or begin anew, which shows only against a receipt exported before.
+use crate::canonical::canonical;
 use crate::ledger::{
-    Broken, Digest, Entry, Fingerprint, Head, Ledger, PublicKey, Signature, verify as verify_ledger,
+    Broken, Digest, Entry, Fingerprint, Head, Ledger, Link, PublicKey, Signature, verify_links,
 };
-use crate::{Change, ChangeKind, End, Scope, Via, rfc3339};
+use crate::{Change, ChangeKind, End, Meaning, Scope, Via, rfc3339};
 use consentry_catalogue::Catalogue;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const FORMAT: &str = "consentry-receipts";
 const VERSION: u32 = 1;
@@ -48,12 +50,12 @@ pub struct Receipts {
     pub ledger: Chain,
 }
 
-/// A whole ledger.
+/// A whole ledger, of which entries may be withheld.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
     /// Oldest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Link>,
     /// The signed end.
     pub head: Head,
 }
@@ -82,7 +84,7 @@ pub struct Header {
     pub record_id: Digest,
 }
 
-/// What was consented to, as the catalogue described it at the time of export.
+/// What the records are about, as the catalogue described it at the time of export. What the owner saw stands in the events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Processing {
@@ -118,6 +120,8 @@ pub enum State {
     Withdrawn,
     /// It ended by itself.
     Expired,
+    /// It goes on for what it covers; the service is more than that now.
+    Outgrown,
 }
 
 /// One change of consent to a service.
@@ -137,6 +141,12 @@ pub struct Event {
     pub via: Via,
     /// When it ends by itself: `never`, `restart`, or an RFC 3339 time in UTC.
     pub until: String,
+    /// Which wording the owner was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wording: Option<String>,
+    /// What the owner agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<Arc<Meaning>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -176,6 +186,14 @@ pub enum ReceiptError {
     /// The ledger inside breaks.
     #[error("{0}")]
     Broken(#[from] Broken),
+    /// A receipt of one service cannot be made of a ledger begun in the first format.
+    #[error(
+        "entry {at} of the ledger was written in the first format and cannot be withheld: export the whole ledger"
+    )]
+    CannotWithhold {
+        /// The place, from 0.
+        at: u64,
+    },
     /// The records do not say what the ledger says.
     #[error("record {at} of the receipts does not say what the ledger says")]
     RecordDiffers {
@@ -189,25 +207,37 @@ pub enum ReceiptError {
 pub struct Verified {
     /// The content.
     pub receipts: Receipts,
-    /// The changes that the ledger records, oldest first.
-    pub changes: Vec<Change>,
+    /// The changes that are told, with their places in the ledger, oldest first.
+    pub changes: Vec<(u64, Change)>,
 }
 
-/// Makes a receipts file of a whole ledger, as JSON text.
+/// Makes a receipts file of a whole ledger, as JSON text; or of one service, with everything else withheld.
 ///
 /// # Errors
-/// The entries are not those that the ledger's head vouches for.
+/// The entries are not those that the ledger's head vouches for, or one cannot be withheld.
 pub fn export(
     ledger: &Ledger,
     entries: Vec<Entry>,
     catalogue: &Catalogue,
     now_ms: i64,
-) -> Result<String, Broken> {
+    service: Option<&str>,
+) -> Result<String, ReceiptError> {
     let head = ledger.head();
-    let changes = verify_ledger(&entries, &head)?;
+    let whole: Vec<Link> = entries.into_iter().map(Link::Entry).collect();
+    let changes: Vec<_> = verify_links(&whole, &head)?
+        .into_iter()
+        .filter(|(_, change)| service.is_none() || change.service() == service)
+        .collect();
     let key = ledger.key().public();
     let records =
-        events(&changes).into_iter().map(|(id, events)| record(catalogue, &entries, id, events)).collect();
+        events(&changes).into_iter().map(|(id, events)| record(catalogue, &whole, id, events)).collect();
+    let is_told = |at: u64| changes.binary_search_by_key(&at, |(sequence, _)| *sequence).is_ok();
+    let entries = (0..).zip(&whole).map(|(at, link)| match link {
+        Link::Entry(entry) if !is_told(at) => {
+            entry.withheld().map(Link::Withheld).ok_or(ReceiptError::CannotWithhold { at })
+        }
+        link => Ok(link.clone()),
+    });
     let receipts = Receipts {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -215,7 +245,7 @@ pub fn export(
         key,
         fingerprint: key.fingerprint(),
         records,
-        ledger: Chain { entries, head },
+        ledger: Chain { entries: entries.collect::<Result<_, _>>()?, head },
     };
     let signature = ledger.key().sign(canonical(&receipts).as_bytes());
     let file = File { receipts, signature };
@@ -242,7 +272,7 @@ pub fn verify(text: &str, trusted: Option<&Fingerprint>) -> Result<Verified, Rec
     if !receipts.key.verifies(canonical(&receipts).as_bytes(), &signature) {
         return Err(ReceiptError::BadSignature);
     }
-    let changes = verify_ledger(&receipts.ledger.entries, &receipts.ledger.head)?;
+    let changes = verify_links(&receipts.ledger.entries, &receipts.ledger.head)?;
     let events = events(&changes);
     let said = receipts.records.iter().map(|record| (record.processing.service.as_str(), &record.events));
     let meant = events.iter().map(|(service, events)| (*service, events));
@@ -273,19 +303,20 @@ fn check_format(text: &str) -> Result<(), ReceiptError> {
     }
 }
 
-/// What happened to each service, by id. Strict mode is no consent to a service: only the ledger tells of it.
-fn events(changes: &[Change]) -> BTreeMap<&str, Vec<Event>> {
+/// What happened to each service, by id. Strict mode and a reset are no consent to a service: only the ledger tells of them.
+fn events(changes: &[(u64, Change)]) -> BTreeMap<&str, Vec<Event>> {
     let mut events: BTreeMap<&str, Vec<Event>> = BTreeMap::new();
-    for (sequence, change) in (0..).zip(changes) {
-        let (event_state, end) = match change.kind {
-            ChangeKind::Grant { end, .. } => (State::Given, end),
-            ChangeKind::Revoke { .. } => (State::Withdrawn, End::Never),
-            ChangeKind::Expire { .. } => (State::Expired, End::Never),
-            ChangeKind::StrictOn { .. } | ChangeKind::StrictOff { .. } => continue,
+    for (sequence, change) in changes {
+        let (event_state, end, covers) = match &change.kind {
+            ChangeKind::Grant { end, covers, .. } => (State::Given, *end, covers.clone()),
+            ChangeKind::Revoke { .. } => (State::Withdrawn, End::Never, None),
+            ChangeKind::Expire { .. } => (State::Expired, End::Never, None),
+            ChangeKind::ServiceChanged { .. } => (State::Outgrown, End::Never, None),
+            ChangeKind::Reset { .. } | ChangeKind::StrictOn { .. } | ChangeKind::StrictOff { .. } => continue,
         };
         let Some(service) = change.service() else { continue };
         events.entry(service).or_default().push(Event {
-            sequence,
+            sequence: *sequence,
             // As it will be read again: a clock can be set to any time, also to one that cannot be written.
             event_time: rfc3339::nearest(change.time_ms()),
             event_state,
@@ -296,12 +327,14 @@ fn events(changes: &[Change]) -> BTreeMap<&str, Vec<Event>> {
                 End::Restart => "restart".to_owned(),
                 End::At { wall_ms, .. } => rfc3339::format(wall_ms),
             },
+            wording: change.wording.clone(),
+            covers,
         });
     }
     events
 }
 
-fn record(catalogue: &Catalogue, entries: &[Entry], id: &str, events: Vec<Event>) -> Record {
+fn record(catalogue: &Catalogue, entries: &[Link], id: &str, events: Vec<Event>) -> Record {
     let service = catalogue.find(id).map(|index| catalogue.service(index));
     let first = events.first().and_then(|event| entries.get(usize::try_from(event.sequence).ok()?));
     let first = first.map_or([0; 32], |entry| entry.digest().0);
@@ -322,43 +355,5 @@ fn record(catalogue: &Catalogue, entries: &[Entry], id: &str, events: Vec<Event>
             .into_iter()
             .collect(),
         events,
-    }
-}
-
-/// The canonical form of RFC 8785: no white space, members in the order of their names. All names are ASCII and all numbers
-/// are integers below 2^53, so that nothing else of the RFC applies.
-fn canonical(receipts: &Receipts) -> String {
-    let value = serde_json::to_value(receipts).expect("receipts hold nothing that JSON cannot express");
-    let mut text = String::new();
-    write_canonical(&value, &mut text);
-    text
-}
-
-fn write_canonical(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(members) => {
-            let sorted: BTreeMap<&String, &Value> = members.iter().collect();
-            text.push('{');
-            for (place, (name, member)) in sorted.into_iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
-                }
-                text.push_str(&Value::from(name.as_str()).to_string());
-                text.push(':');
-                write_canonical(member, text);
-            }
-            text.push('}');
-        }
-        Value::Array(items) => {
-            text.push('[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
-                }
-                write_canonical(item, text);
-            }
-            text.push(']');
-        }
-        plain => text.push_str(&plain.to_string()),
     }
 }

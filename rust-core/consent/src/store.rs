@@ -1,5 +1,5 @@
 //! Where consent changes are kept.
-use crate::ledger::{Broken, Entry, Head, Ledger, SigningKey};
+use crate::ledger::{Broken, Entry, Head, KeyError, Ledger, SigningKey};
 use crate::{Change, Consents};
 use std::convert::Infallible;
 
@@ -14,11 +14,11 @@ pub trait ConsentStore {
     /// The storage cannot be read.
     fn load(&mut self) -> Result<(Vec<Entry>, Option<Head>), Self::Error>;
 
-    /// Adds an entry and replaces the head, both or neither. Durable when it returns.
+    /// Adds entries and replaces the head, all or nothing. Durable when it returns.
     ///
     /// # Errors
     /// Nothing was stored.
-    fn append(&mut self, entry: &Entry, head: &Head) -> Result<(), Self::Error>;
+    fn append(&mut self, entries: &[Entry], head: &Head) -> Result<(), Self::Error>;
 }
 
 /// Storage that lasts as long as the process: the twin of the real one, for tests.
@@ -37,8 +37,8 @@ impl ConsentStore for MemoryStore {
         Ok((self.entries.clone(), self.head.clone()))
     }
 
-    fn append(&mut self, entry: &Entry, head: &Head) -> Result<(), Infallible> {
-        self.entries.push(entry.clone());
+    fn append(&mut self, entries: &[Entry], head: &Head) -> Result<(), Infallible> {
+        self.entries.extend_from_slice(entries);
         self.head = Some(head.clone());
         Ok(())
     }
@@ -53,6 +53,17 @@ pub enum OpenError<E: std::error::Error + 'static> {
     /// The ledger was tampered with or damaged. Every consent counts as not given; set the file aside and tell the owner.
     #[error("{0}; every consent counts as not given")]
     Broken(#[from] Broken),
+}
+
+/// Why a change could not be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError<E: std::error::Error + 'static> {
+    /// The storage did not take it.
+    #[error(transparent)]
+    Storage(E),
+    /// No entry could be made of it.
+    #[error(transparent)]
+    Entry(#[from] KeyError),
 }
 
 /// The consents of one store: checked when opened, and no change counts before it is durable.
@@ -79,11 +90,24 @@ impl<S: ConsentStore> StoredConsents<S> {
     ///
     /// # Errors
     /// Nothing was stored and nothing changed.
-    pub fn record(&mut self, change: &Change) -> Result<(), S::Error> {
-        let (entry, head) = self.ledger.entry(change);
-        self.store.append(&entry, &head)?;
+    pub fn record(&mut self, change: &Change) -> Result<(), RecordError<S::Error>> {
+        self.record_all(std::slice::from_ref(change))
+    }
+
+    /// Stores changes, all or none of them, then lets them count.
+    ///
+    /// # Errors
+    /// Nothing was stored and nothing changed.
+    pub fn record_all(&mut self, changes: &[Change]) -> Result<(), RecordError<S::Error>> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (entries, head) = self.ledger.entries(changes)?;
+        self.store.append(&entries, &head).map_err(RecordError::Storage)?;
         self.ledger.advance(&head);
-        self.consents.apply(change);
+        for change in changes {
+            self.consents.apply(change);
+        }
         Ok(())
     }
 

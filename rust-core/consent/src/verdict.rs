@@ -24,6 +24,8 @@ pub enum Rule {
     NeedsConsent,
     /// Deny: the service needs consent and has it for other apps only; a DNS question is asked for all of them.
     GrantedToOthers,
+    /// Deny: the service is granted, but this part of it, or what it does, is newer than the grant.
+    NotCovered,
     /// Deny: an essential service that the owner switched off.
     SwitchedOff,
     /// Deny: clear text to an essential service that is not one of its listed requests.

@@ -23,10 +23,10 @@ fn ledger_of(length: usize) -> (Ledger, Vec<Entry>, Vec<Change>) {
             consents.revoke(catalogue(), PUSH, Scope::AllApps, Via::Command, &clock)
         }
         .unwrap();
-        let (entry, head) = ledger.entry(&change);
+        let (entry, head) = ledger.entries(std::slice::from_ref(&change)).unwrap();
         ledger.advance(&head);
         consents.apply(&change);
-        entries.push(entry);
+        entries.extend(entry);
         changes.push(change);
     }
     (ledger, entries, changes)
@@ -70,7 +70,7 @@ fn each_kind_of_damage_is_named_with_its_place() {
     // A forger without the key can carry the chain on, but cannot sign it.
     let mut longer = entries.clone();
     let last = &entries[4];
-    longer.push(Entry { sequence: 5, previous: last.digest(), change: entries[0].change.clone() });
+    longer.push(Entry { sequence: 5, previous: last.digest(), ..entries[0].clone() });
     assert_eq!(check(&longer), Broken::NotVouchedFor { at: 5 });
 }
 
@@ -81,7 +81,7 @@ fn a_head_of_another_time_key_or_content_is_refused() {
     let check = |head: &Head| verify(&entries, head).unwrap_err();
     assert_eq!(check(&Head { length: 2, ..head.clone() }), Broken::BadSignature);
     assert_eq!(check(&Head { last: Digest([1; 32]), ..head.clone() }), Broken::BadSignature);
-    let (_, older_head) = Ledger::new(SigningKey::generate().unwrap().0).entry(&changes[0]);
+    let (_, older_head) = Ledger::new(SigningKey::generate().unwrap().0).entries(&changes[..1]).unwrap();
     assert_eq!(check(&older_head), Broken::DoesNotFollow { at: 0 });
     let key = || SigningKey::generate().unwrap().0;
     assert_eq!(Ledger::open(key(), &entries, Some(&head)).unwrap_err(), Broken::OtherKey);
@@ -121,10 +121,10 @@ fn fingerprints_are_read_as_people_write_them() {
 fn receipts_verify_with_the_file_and_the_fingerprint_alone() {
     let (ledger, entries, changes) = ledger_of(3);
     let fingerprint = ledger.key().public().fingerprint();
-    let text = receipt::export(&ledger, entries, catalogue(), later(60_000).wall_ms).unwrap();
+    let text = receipt::export(&ledger, entries, catalogue(), later(60_000).wall_ms, None).unwrap();
     for trusted in [None, Some(&fingerprint)] {
         let verified = receipt::verify(&text, trusted).unwrap();
-        assert_eq!(verified.changes, changes);
+        assert_eq!(verified.changes, (0..).zip(changes.clone()).collect::<Vec<_>>());
         let record = &verified.receipts.records[0];
         assert_eq!(record.processing.service, PUSH);
         let states: Vec<State> = record.events.iter().map(|event| event.event_state).collect();
@@ -137,7 +137,7 @@ fn receipts_verify_with_the_file_and_the_fingerprint_alone() {
 #[test]
 fn receipts_of_an_empty_ledger_verify() {
     let (ledger, entries, _) = ledger_of(0);
-    let text = receipt::export(&ledger, entries, catalogue(), 0).unwrap();
+    let text = receipt::export(&ledger, entries, catalogue(), 0, None).unwrap();
     assert!(receipt::verify(&text, None).unwrap().changes.is_empty());
 }
 
@@ -149,17 +149,17 @@ fn receipts_verify_whatever_the_clock_was_set_to() {
         let change = Consents::new()
             .grant(catalogue(), "xiaomi.push", Scope::AllApps, Term::UntilRestart, Via::Screen, &clock)
             .unwrap();
-        let (entry, head) = ledger.entry(&change);
+        let (entries, head) = ledger.entries(std::slice::from_ref(&change)).unwrap();
         ledger.advance(&head);
-        let text = receipt::export(&ledger, vec![entry], catalogue(), wall_ms).unwrap();
-        assert_eq!(receipt::verify(&text, None).unwrap().changes, [change]);
+        let text = receipt::export(&ledger, entries, catalogue(), wall_ms, None).unwrap();
+        assert_eq!(receipt::verify(&text, None).unwrap().changes, [(0, change)]);
     }
 }
 
 #[test]
 fn changed_receipts_are_refused() {
     let (ledger, entries, _) = ledger_of(2);
-    let text = receipt::export(&ledger, entries.clone(), catalogue(), 0).unwrap();
+    let text = receipt::export(&ledger, entries.clone(), catalogue(), 0, None).unwrap();
     for (from, to) in [
         ("\"withdrawn\"", "\"given\""),
         ("\"controller\"", "\"processor\""),
@@ -179,7 +179,72 @@ fn changed_receipts_are_refused() {
     for nonsense in ["", "{}", "[]", "null", "{\"receipts\":{}}", &text[..text.len() / 2]] {
         assert!(matches!(receipt::verify(nonsense, None), Err(ReceiptError::Unreadable(_))), "{nonsense}");
     }
-    assert!(receipt::export(&ledger, entries[..1].to_vec(), catalogue(), 0).is_err());
+    assert!(receipt::export(&ledger, entries[..1].to_vec(), catalogue(), 0, None).is_err());
+}
+
+/// A ledger about two services, by turns.
+fn ledger_of_two(length: usize) -> (Ledger, Vec<Entry>) {
+    let mut ledger = Ledger::new(SigningKey::generate().unwrap().0);
+    let mut entries = Vec::new();
+    for turn in 0..length {
+        let service = [PUSH, ACCOUNT][turn % 2];
+        let how = consentry_consent::How { via: Via::Screen, wording: Some("0.1.0 de".to_owned()) };
+        let change = Consents::new()
+            .grant(catalogue(), service, Scope::AllApps, Term::Forever, how, &later(turn as i64))
+            .unwrap();
+        let (new, head) = ledger.entries(&[change]).unwrap();
+        ledger.advance(&head);
+        entries.extend(new);
+    }
+    (ledger, entries)
+}
+
+#[test]
+fn a_receipt_of_one_service_tells_nothing_of_the_others_and_verifies() {
+    let (ledger, entries) = ledger_of_two(5);
+    let text = receipt::export(&ledger, entries, catalogue(), 0, Some(ACCOUNT)).unwrap();
+    assert!(!text.contains(PUSH));
+    let verified = receipt::verify(&text, Some(&ledger.key().public().fingerprint())).unwrap();
+    assert_eq!(verified.changes.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(verified.receipts.records.len(), 1);
+    let event = &verified.receipts.records[0].events[0];
+    assert_eq!((event.sequence, event.wording.as_deref()), (1, Some("0.1.0 de")));
+    assert!(event.covers.as_ref().unwrap().names.contains(&SHARED_HOST.to_owned()));
+    let nothing = receipt::export(&ledger, ledger_of_two(0).1, catalogue(), 0, Some("no.such"));
+    assert!(nothing.is_err(), "the entries are not the ledger's");
+}
+
+#[test]
+fn what_is_withheld_cannot_be_guessed() {
+    let change = "{}".to_owned();
+    let entry = |salt| Entry {
+        sequence: 0,
+        previous: Digest([0; 32]),
+        salt: Some(consentry_consent::ledger::Salt([salt; 16])),
+        change: change.clone(),
+    };
+    assert_ne!(entry(1).withheld().unwrap().commitment, entry(2).withheld().unwrap().commitment);
+    let old = Entry { salt: None, ..entry(1) };
+    assert_eq!(old.withheld(), None);
+    assert_ne!(old.digest(), entry(1).digest());
+}
+
+#[test]
+fn several_changes_are_recorded_together() {
+    let (key, document) = SigningKey::generate().unwrap();
+    let mut stored = StoredConsents::open(MemoryStore::default(), key).unwrap();
+    let consents = Consents::new();
+    let changes: Vec<_> = [PUSH, ACCOUNT]
+        .map(|service| {
+            consents.grant(catalogue(), service, Scope::AllApps, Term::Forever, Via::Restore, &now()).unwrap()
+        })
+        .to_vec();
+    stored.record_all(&[]).unwrap();
+    stored.record_all(&changes).unwrap();
+    assert_eq!(stored.consents().grants().count(), 2);
+    let store = stored.store().clone();
+    let opened = StoredConsents::open(store, SigningKey::from_pkcs8(&document).unwrap()).unwrap();
+    assert_eq!(opened.consents(), stored.consents());
 }
 
 /// One way to tamper.
@@ -220,7 +285,8 @@ fn tamper(entries: &mut Vec<Entry>, head: &mut Head, how: &Tampering) {
         Tampering::EditChange(at, byte, bits) => {
             // One character is replaced by another: the text stays text.
             let mut bytes = entries[at].change.clone().into_bytes();
-            let byte = byte % bytes.len();
+            let ascii: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at].is_ascii()).collect();
+            let byte = ascii[byte % ascii.len()];
             bytes[byte] = (bytes[byte] ^ bits) & 0x7f;
             entries[at].change = String::from_utf8(bytes).unwrap();
         }
@@ -253,7 +319,7 @@ proptest! {
     #[test]
     fn no_changed_byte_of_a_receipts_file_goes_unnoticed(at in any::<proptest::sample::Index>(), bits in 1..128u8) {
         let (ledger, entries, _) = ledger_of(2);
-        let text = receipt::export(&ledger, entries, catalogue(), 0).unwrap();
+        let text = receipt::export(&ledger, entries, catalogue(), 0, None).unwrap();
         let mut bytes = text.clone().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] ^= bits;
@@ -262,6 +328,23 @@ proptest! {
         if let Ok(verified) = receipt::verify(&changed, None) {
             prop_assert_eq!(verified, receipt::verify(&text, None).unwrap());
         }
+    }
+
+    /// Whatever is done to the links of a receipt of one service, even by its signer, breaks the chain.
+    #[test]
+    fn no_tampering_with_a_partial_chain_goes_unnoticed(at in 0..6usize, byte in 0..32usize, bits in 1..=255u8) {
+        use consentry_consent::ledger::{Link, verify_links};
+        let (ledger, entries) = ledger_of_two(6);
+        let mut links: Vec<Link> = entries
+            .iter()
+            .map(|entry| if entry.sequence % 2 == 0 { Link::Withheld(entry.withheld().unwrap()) } else { Link::Entry(entry.clone()) })
+            .collect();
+        prop_assert_eq!(verify_links(&links, &ledger.head()).unwrap().len(), 3);
+        match &mut links[at] {
+            Link::Withheld(withheld) => withheld.commitment.0[byte] ^= bits,
+            Link::Entry(entry) => entry.salt.as_mut().unwrap().0[byte % 16] ^= bits,
+        }
+        prop_assert!(verify_links(&links, &ledger.head()).is_err());
     }
 
     #[test]

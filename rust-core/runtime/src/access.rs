@@ -6,7 +6,7 @@ use crate::decisions::{DecisionError, Decisions};
 use crate::store::{LogQuery, Page, Store, StoreError};
 use consentry_catalogue::Catalogue;
 use consentry_consent::attempt::AttemptRow;
-use consentry_consent::{Change, ConsentError, Consents, Grant, Scope, Term, Via};
+use consentry_consent::{Change, ConsentError, Consents, Grant, How, Scope, Term};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +44,9 @@ impl From<DecisionError> for AccessError {
     fn from(error: DecisionError) -> Self {
         match error {
             DecisionError::Consent(error) => Self::Consent(error),
-            DecisionError::NotStored(error) | DecisionError::NotYetStored(error) => Self::Store(error),
+            DecisionError::NotStored(error)
+            | DecisionError::NotYetStored(error)
+            | DecisionError::SettingsNotStored(error) => Self::Store(error),
         }
     }
 }
@@ -80,13 +82,15 @@ impl State {
         service: &str,
         scope: Scope,
         term: Term,
-        via: Via,
+        how: impl Into<How>,
     ) -> Result<Change, AccessError> {
+        let how = how.into();
         match self.reach()? {
             Reach::Running(client) => {
-                change(client, &Request::Grant { service: service.to_owned(), scope, term, via })
+                let How { via, wording } = how;
+                change(client, &Request::Grant { service: service.to_owned(), scope, term, via, wording })
             }
-            Reach::Stored { decisions, .. } => Ok(decisions.grant(service, scope, term, via)?),
+            Reach::Stored { decisions, .. } => Ok(decisions.grant(service, scope, term, how)?),
         }
     }
 
@@ -94,12 +98,19 @@ impl State {
     ///
     /// # Errors
     /// Nothing was changed, or, where a running firewall says so, the withdrawal is in force but not stored yet.
-    pub fn revoke(&mut self, service: &str, scope: Scope, via: Via) -> Result<Change, AccessError> {
+    pub fn revoke(
+        &mut self,
+        service: &str,
+        scope: Scope,
+        how: impl Into<How>,
+    ) -> Result<Change, AccessError> {
+        let how = how.into();
         match self.reach()? {
             Reach::Running(client) => {
-                change(client, &Request::Revoke { service: service.to_owned(), scope, via })
+                let How { via, wording } = how;
+                change(client, &Request::Revoke { service: service.to_owned(), scope, via, wording })
             }
-            Reach::Stored { decisions, .. } => Ok(decisions.revoke(service, scope, via)?),
+            Reach::Stored { decisions, .. } => Ok(decisions.revoke(service, scope, how)?),
         }
     }
 
@@ -107,10 +118,14 @@ impl State {
     ///
     /// # Errors
     /// As for [`Self::grant`].
-    pub fn set_strict(&mut self, app: &str, on: bool, via: Via) -> Result<Change, AccessError> {
+    pub fn set_strict(&mut self, app: &str, on: bool, how: impl Into<How>) -> Result<Change, AccessError> {
+        let how = how.into();
         match self.reach()? {
-            Reach::Running(client) => change(client, &Request::Strict { app: app.to_owned(), on, via }),
-            Reach::Stored { decisions, .. } => Ok(decisions.set_strict(app, on, via)?),
+            Reach::Running(client) => {
+                let How { via, wording } = how;
+                change(client, &Request::Strict { app: app.to_owned(), on, via, wording })
+            }
+            Reach::Stored { decisions, .. } => Ok(decisions.set_strict(app, on, how)?),
         }
     }
 
@@ -152,15 +167,15 @@ impl State {
         }
     }
 
-    /// A receipts file of the whole ledger: its text.
+    /// A receipts file of the whole ledger, or of one service (its id): its text.
     ///
     /// # Errors
     /// As for [`Self::consents`].
-    pub fn receipts(&mut self) -> Result<String, AccessError> {
+    pub fn receipts(&mut self, service: Option<&str>) -> Result<String, AccessError> {
         match self.reach()? {
             Reach::Running(mut client) => {
                 let mut text = String::new();
-                client.ask(&Request::Receipts, &mut |response| {
+                client.ask(&Request::Receipts { service: service.map(str::to_owned) }, &mut |response| {
                     if let Response::Text { part } = response {
                         text.push_str(&part);
                     }
@@ -168,7 +183,7 @@ impl State {
                 })?;
                 Ok(text)
             }
-            Reach::Stored { decisions, .. } => Ok(decisions.receipts()?),
+            Reach::Stored { decisions, .. } => Ok(decisions.receipts(service)?),
         }
     }
 

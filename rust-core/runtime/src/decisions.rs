@@ -3,11 +3,12 @@ use crate::clock;
 use crate::open_state::Observer;
 use crate::store::{ConsentLedger, Store, StoreError};
 use consentry_catalogue::Catalogue;
-use consentry_consent::ledger::{Broken, Entry, verify};
+use consentry_consent::backup::{Backup, Plan};
+use consentry_consent::ledger::{Entry, verify};
 use consentry_consent::{
-    Change, ChangeKind, ConsentError, ConsentStore, Consents, Scope, StoredConsents, Term, Via, receipt,
+    Change, ChangeKind, ConsentError, ConsentStore, Consents, How, Scope, StoredConsents, Term, Via, receipt,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -52,6 +53,9 @@ pub enum DecisionError {
         "{0}; the running firewall denies it from now on and stores that as soon as it can, but until then a restart would undo it"
     )]
     NotYetStored(StoreError),
+    /// A backup's decisions were put back, its settings were not.
+    #[error("{0}; the decisions were restored, the settings were not")]
+    SettingsNotStored(StoreError),
 }
 
 impl Decisions {
@@ -94,40 +98,50 @@ impl Decisions {
         service: &str,
         scope: Scope,
         term: Term,
-        via: Via,
+        how: impl Into<How>,
     ) -> Result<Change, DecisionError> {
         let now = clock::now();
-        self.store_then_enforce(|consents| consents.grant(self.catalogue, service, scope, term, via, &now))
+        self.store_then_enforce(|consents| consents.grant(self.catalogue, service, scope, term, how, &now))
     }
 
-    pub(crate) fn set_strict(&self, app: &str, on: bool, via: Via) -> Result<Change, DecisionError> {
+    pub(crate) fn set_strict(
+        &self,
+        app: &str,
+        on: bool,
+        how: impl Into<How>,
+    ) -> Result<Change, DecisionError> {
         let now = clock::now();
         if on {
-            self.enforce_even_if_unsaved(|consents| consents.set_strict(app, on, via, &now))
+            self.enforce_even_if_unsaved(|consents| consents.set_strict(app, on, how, &now))
         } else {
-            self.store_then_enforce(|consents| consents.set_strict(app, on, via, &now))
+            self.store_then_enforce(|consents| consents.set_strict(app, on, how, &now))
         }
     }
 
-    pub(crate) fn revoke(&self, service: &str, scope: Scope, via: Via) -> Result<Change, DecisionError> {
+    pub(crate) fn revoke(
+        &self,
+        service: &str,
+        scope: Scope,
+        how: impl Into<How>,
+    ) -> Result<Change, DecisionError> {
         let now = clock::now();
-        self.enforce_even_if_unsaved(|consents| consents.revoke(self.catalogue, service, scope, via, &now))
+        self.enforce_even_if_unsaved(|consents| consents.revoke(self.catalogue, service, scope, how, &now))
     }
 
     /// Withdraws consent from all apps, or where there is nothing to withdraw, records that it is denied all the same: an owner
     /// who was asked has decided. `None`: that was recorded already.
-    pub(crate) fn deny(&self, service: &str, via: Via) -> Result<Option<Change>, DecisionError> {
-        let now = clock::now();
+    pub(crate) fn deny(&self, service: &str, how: impl Into<How>) -> Result<Option<Change>, DecisionError> {
+        let (now, how) = (clock::now(), how.into());
         let mut decided = false;
         let result = self.enforce_even_if_unsaved(|consents| {
-            match consents.revoke(self.catalogue, service, Scope::AllApps, via, &now) {
+            match consents.revoke(self.catalogue, service, Scope::AllApps, how.clone(), &now) {
                 Err(error @ ConsentError::NotGranted { .. }) => {
                     decided = consents.is_switched_off(service);
                     if decided {
                         return Err(error);
                     }
                     let kind = ChangeKind::Revoke { service: service.to_owned(), scope: Scope::AllApps };
-                    Ok(Change { clock: now, via, kind })
+                    Ok(Change { clock: now, via: how.via, wording: how.wording, kind })
                 }
                 result => result,
             }
@@ -136,6 +150,35 @@ impl Decisions {
             Err(DecisionError::Consent(ConsentError::NotGranted { .. })) if decided => Ok(None),
             result => result.map(Some),
         }
+    }
+
+    /// What putting a backup back would change.
+    pub(crate) fn plan_restore(&self, backup: &Backup) -> Plan {
+        backup.changes(&self.lock().effective(), self.catalogue, &clock::now())
+    }
+
+    /// Puts a backup's decisions in the place of the present ones, all of them or none.
+    pub(crate) fn restore(&self, backup: &Backup) -> Result<Plan, DecisionError> {
+        let mut state = self.lock();
+        let plan = backup.changes(&state.effective(), self.catalogue, &clock::now());
+        state.store(&plan.changes).map_err(DecisionError::NotStored)?;
+        self.put_in_force(&state);
+        Ok(plan)
+    }
+
+    /// Notes in a new ledger that an earlier one was set aside, and why.
+    pub(crate) fn note_reset(&self, why: &str) -> Result<(), StoreError> {
+        let kind = ChangeKind::Reset { why: why.to_owned() };
+        self.lock().store(&[Change { clock: clock::now(), via: Via::Clock, wording: None, kind }])
+    }
+
+    /// Notes which grants the catalogue has outgrown since, so that the owner is asked about what they do not cover. Returns their
+    /// services.
+    pub(crate) fn note_outgrown(&self) -> Result<BTreeSet<String>, StoreError> {
+        let mut state = self.lock();
+        let changes = state.effective().outgrown(self.catalogue, &clock::now());
+        state.store(&changes)?;
+        Ok(changes.iter().filter_map(Change::service).map(str::to_owned).collect())
     }
 
     /// Writes into the ledger what it has to catch up with: changes that could not be stored when they were made, and grants
@@ -159,16 +202,17 @@ impl Decisions {
     pub(crate) fn history(&self) -> Result<Vec<Change>, StoreError> {
         let state = self.lock();
         let mut changes = verify(&state.entries()?, &state.stored.ledger().head())
-            .map_err(|broken| state.broken(broken))?;
+            .map_err(|broken| state.broken(&broken))?;
         changes.extend(state.unsaved.iter().cloned());
         Ok(changes)
     }
 
-    /// A receipts file of the whole ledger: its text.
-    pub(crate) fn receipts(&self) -> Result<String, StoreError> {
+    /// A receipts file of the whole ledger, or of one service: its text.
+    pub(crate) fn receipts(&self, service: Option<&str>) -> Result<String, StoreError> {
         let state = self.lock();
-        receipt::export(state.stored.ledger(), state.entries()?, self.catalogue, clock::wall_ms())
-            .map_err(|broken| state.broken(broken))
+        let entries = state.entries()?;
+        receipt::export(state.stored.ledger(), entries, self.catalogue, clock::wall_ms(), service)
+            .map_err(|error| state.broken(&error))
     }
 
     /// For changes that open a door: they count only once they are stored.
@@ -178,7 +222,7 @@ impl Decisions {
     ) -> Result<Change, DecisionError> {
         let mut state = self.lock();
         let change = change(&state.effective())?;
-        state.store(&change).map_err(DecisionError::NotStored)?;
+        state.store(std::slice::from_ref(&change)).map_err(DecisionError::NotStored)?;
         self.put_in_force(&state);
         Ok(change)
     }
@@ -190,7 +234,7 @@ impl Decisions {
     ) -> Result<Change, DecisionError> {
         let mut state = self.lock();
         let change = change(&state.effective())?;
-        if let Err(error) = state.store(&change) {
+        if let Err(error) = state.store(std::slice::from_ref(&change)) {
             if state.enforce.is_none() {
                 return Err(DecisionError::NotStored(error));
             }
@@ -221,7 +265,7 @@ impl State {
         Ok(self.stored.store().clone().load()?.0)
     }
 
-    fn broken(&self, broken: Broken) -> StoreError {
+    fn broken(&self, broken: &dyn std::error::Error) -> StoreError {
         StoreError::Corrupt { path: self.stored.store().path(), detail: broken.to_string() }
     }
 
@@ -233,17 +277,17 @@ impl State {
         consents
     }
 
-    /// Stores a change, after those that wait: the ledger keeps their order.
-    fn store(&mut self, change: &Change) -> Result<(), StoreError> {
+    /// Stores changes, all or none, after those that wait: the ledger keeps their order.
+    fn store(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.store_unsaved()?;
-        self.stored.record(change)
+        Ok(self.stored.record_all(changes)?)
     }
 
     fn store_unsaved(&mut self) -> Result<(), StoreError> {
         while let Some(oldest) = self.unsaved.pop_front() {
             if let Err(error) = self.stored.record(&oldest) {
                 self.unsaved.push_front(oldest);
-                return Err(error);
+                return Err(error.into());
             }
         }
         Ok(())

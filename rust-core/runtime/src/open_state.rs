@@ -3,13 +3,15 @@
 pub use crate::decisions::DecisionError;
 pub use crate::recorder::Health;
 
+use crate::clock;
 use crate::control::Client;
 use crate::decisions::Decisions;
 use crate::firewall::StartError;
 use crate::recorder::Recorder;
-use crate::store::{Logged, StateLock, Store, StoreError, prepare_folder};
+use crate::store::{Aside, Logged, Retention, StateLock, Store, StoreError, prepare_folder, put_aside};
 use consentry_catalogue::Catalogue;
-use consentry_consent::{Change, Consents, Scope, Term, Via};
+use consentry_consent::backup::{Backup, Plan};
+use consentry_consent::{Change, Consents, How, Scope, Term};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,14 +43,47 @@ impl OpenState {
     /// Opens a state folder, which is created when it is absent, with some patience for a command that is using it.
     ///
     /// # Errors
-    /// A firewall runs on it, another process holds it, or the store cannot be used.
+    /// A firewall runs on it, another process holds it, or the store cannot be used. One that is damaged, or whose ledger was
+    /// tampered with, is left as it is.
     pub fn open(
         folder: &Path,
         catalogue: &'static Catalogue,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, StartError> {
         let store = Arc::new(open_store(folder)?);
-        let decisions = Arc::new(Decisions::open(store.clone(), catalogue, observer.clone())?);
+        let decisions = Decisions::open(store.clone(), catalogue, observer.clone())?;
+        Self::with(folder, catalogue, observer, store, decisions)
+    }
+
+    /// The same where a firewall has to run whatever happened, because without it nothing is held back: what is damaged or was
+    /// tampered with is put aside, nothing counts as granted, and the ledger begins anew with the reason
+    /// ([`Consents::reset`]).
+    ///
+    /// # Errors
+    /// As for [`Self::open`], but for a damaged store; and when that cannot be put aside.
+    pub fn open_or_begin_anew(
+        folder: &Path,
+        catalogue: &'static Catalogue,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self, StartError> {
+        let (store, decisions) = open_whole(folder, catalogue, observer.as_ref())?;
+        Self::with(folder, catalogue, observer, store, decisions)
+    }
+
+    fn with(
+        folder: &Path,
+        catalogue: &'static Catalogue,
+        observer: Option<Arc<dyn Observer>>,
+        store: Arc<Store>,
+        decisions: Decisions,
+    ) -> Result<Self, StartError> {
+        let decisions = Arc::new(decisions);
+        match decisions.note_outgrown() {
+            Ok(services) if services.is_empty() => {}
+            Ok(services) => store.forget_seen(&services)?,
+            // It is not covered all the same, and noted the next time.
+            Err(error) => log::error!("the ledger does not have yet what the catalogue changed: {error}"),
+        }
         let recorder = Recorder::start(store.clone(), decisions.clone(), observer)
             .map_err(|error| StartError::System { what: "start the store thread", error })?;
         Ok(Self { folder: folder.to_owned(), catalogue, store, decisions, recorder })
@@ -78,16 +113,22 @@ impl OpenState {
     ///
     /// # Errors
     /// Nothing was changed.
-    pub fn grant(&self, service: &str, scope: Scope, term: Term, via: Via) -> Result<Change, DecisionError> {
-        self.decisions.grant(service, scope, term, via)
+    pub fn grant(
+        &self,
+        service: &str,
+        scope: Scope,
+        term: Term,
+        how: impl Into<How>,
+    ) -> Result<Change, DecisionError> {
+        self.decisions.grant(service, scope, term, how)
     }
 
     /// Withdraws consent.
     ///
     /// # Errors
     /// Nothing was changed, or ([`DecisionError::NotYetStored`]) the withdrawal is in force but not stored yet.
-    pub fn revoke(&self, service: &str, scope: Scope, via: Via) -> Result<Change, DecisionError> {
-        self.catch_up_later(self.decisions.revoke(service, scope, via))
+    pub fn revoke(&self, service: &str, scope: Scope, how: impl Into<How>) -> Result<Change, DecisionError> {
+        self.catch_up_later(self.decisions.revoke(service, scope, how))
     }
 
     /// Withdraws consent from all apps, or where there is nothing to withdraw, records that the owner denies it. `None`: that was
@@ -95,16 +136,16 @@ impl OpenState {
     ///
     /// # Errors
     /// As for [`Self::revoke`].
-    pub fn deny(&self, service: &str, via: Via) -> Result<Option<Change>, DecisionError> {
-        self.catch_up_later(self.decisions.deny(service, via))
+    pub fn deny(&self, service: &str, how: impl Into<How>) -> Result<Option<Change>, DecisionError> {
+        self.catch_up_later(self.decisions.deny(service, how))
     }
 
     /// Switches strict mode on or off for an app.
     ///
     /// # Errors
     /// As for [`Self::revoke`].
-    pub fn set_strict(&self, app: &str, on: bool, via: Via) -> Result<Change, DecisionError> {
-        self.catch_up_later(self.decisions.set_strict(app, on, via))
+    pub fn set_strict(&self, app: &str, on: bool, how: impl Into<How>) -> Result<Change, DecisionError> {
+        self.catch_up_later(self.decisions.set_strict(app, on, how))
     }
 
     /// Every change of consent so far, oldest first.
@@ -115,12 +156,43 @@ impl OpenState {
         self.decisions.history()
     }
 
-    /// A receipts file of the whole ledger: its text.
+    /// A receipts file of the whole ledger, or of one service (its id): its text.
     ///
     /// # Errors
     /// As for [`Self::history`].
-    pub fn receipts(&self) -> Result<String, StoreError> {
-        self.decisions.receipts()
+    pub fn receipts(&self, service: Option<&str>) -> Result<String, StoreError> {
+        self.decisions.receipts(service)
+    }
+
+    /// A backup of the present decisions and settings.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn backup(&self) -> Result<Backup, StoreError> {
+        let Retention { days, megabytes } = self.store.retention()?;
+        let preferences = self.store.preferences("")?;
+        Ok(Backup::new(&self.consents(), preferences, (days, megabytes), &clock::now()))
+    }
+
+    /// What putting a backup back would change.
+    pub fn plan_restore(&self, backup: &Backup) -> Plan {
+        self.decisions.plan_restore(backup)
+    }
+
+    /// Puts a backup's decisions and settings in the place of the present ones. The history keeps both.
+    ///
+    /// # Errors
+    /// Nothing was changed; or, where it is a [`DecisionError::SettingsNotStored`], the decisions were.
+    pub fn restore(&self, backup: &Backup) -> Result<Plan, DecisionError> {
+        let plan = self.decisions.restore(backup)?;
+        let (days, megabytes) = backup.retention;
+        let kept = || {
+            let wanted = Retention { days, megabytes };
+            let retention = if wanted.is_sensible() { wanted } else { self.store.retention()? };
+            self.store.replace_preferences(&backup.preferences, retention)
+        };
+        kept().map_err(DecisionError::SettingsNotStored)?;
+        Ok(plan)
     }
 
     /// Has the store thread write down which grants have ended by themselves. While a firewall runs, it sees to that.
@@ -155,6 +227,57 @@ impl fmt::Debug for OpenState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenState").field("folder", &self.folder).finish_non_exhaustive()
     }
+}
+
+/// Opens store and ledger; puts aside what is damaged, and begins anew.
+fn open_whole(
+    folder: &Path,
+    catalogue: &'static Catalogue,
+    observer: Option<&Arc<dyn Observer>>,
+) -> Result<(Arc<Store>, Decisions), StartError> {
+    let decisions_of = |store: &Arc<Store>| Decisions::open(store.clone(), catalogue, observer.cloned());
+    let why = match open_store(folder) {
+        Err(StartError::Store(StoreError::Corrupt { detail, .. })) => detail,
+        store => {
+            let store = Arc::new(store?);
+            match decisions_of(&store) {
+                Err(StoreError::Corrupt { detail, .. }) => match renew_ledger(folder, &store) {
+                    Ok(aside) => {
+                        let decisions = decisions_of(&store)?;
+                        return begin_anew(store, decisions, &detail, &aside);
+                    }
+                    Err(StoreError::Corrupt { .. }) => detail,
+                    Err(error) => return Err(error.into()),
+                },
+                decisions => return Ok((store, decisions?)),
+            }
+        }
+    };
+    let aside = put_aside(folder, Aside::Moved, clock::wall_ms())?;
+    let store = Arc::new(open_store(folder)?);
+    let decisions = decisions_of(&store)?;
+    begin_anew(store, decisions, &why, &aside)
+}
+
+/// Puts a copy of the whole store aside, and removes the ledger from it: the log and the settings are sound.
+fn renew_ledger(folder: &Path, store: &Store) -> Result<PathBuf, StoreError> {
+    let aside = put_aside(folder, Aside::Copied, clock::wall_ms())?;
+    store.remove_ledger()?;
+    Ok(aside)
+}
+
+fn begin_anew(
+    store: Arc<Store>,
+    decisions: Decisions,
+    why: &str,
+    aside: &Path,
+) -> Result<(Arc<Store>, Decisions), StartError> {
+    log::error!(
+        "{why}: nothing counts as granted any more. The damaged store is kept as {}",
+        aside.display()
+    );
+    decisions.note_reset(why)?;
+    Ok((store, decisions))
 }
 
 /// Opens the store, with some patience for a command that is using it.

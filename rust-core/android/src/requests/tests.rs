@@ -39,6 +39,7 @@ fn every_service_is_told_in_full() {
         assert_eq!(told["hosts"].as_array().unwrap().len(), known.names.len());
         let likely = known.names.iter().filter(|rule| rule.certainty == Certainty::Inferred).count();
         assert_eq!(told["likely_hosts"].as_array().unwrap().len(), likely);
+        assert_eq!((&told["changed"], &told["new_hosts"]), (&json!(false), &json!([])));
         assert_eq!(told["sources"].as_array().unwrap().len(), known.sources.len());
         assert_eq!(told["packages"].as_array().unwrap().len(), known.packages.len());
         assert_eq!((&told["attempts_today"], &told["attempts_7d"]), (&json!(0), &json!(0)));
@@ -196,12 +197,12 @@ fn history_is_told_latest_first() {
     let all = changes(json!({"do": "history", "service": null}));
     assert_eq!(all.len(), 5);
     let strict = json!({"kind": "strict_on", "service": null, "app": "com.example.app", "via": "screen",
-        "until_ms": null, "until_restart": false});
+        "until_ms": null, "until_restart": false, "wording": null, "why": null});
     assert_eq!(all[0], strict);
     let mut of_one = changes(json!({"do": "history", "service": SERVICE}));
     let until = of_one[2]["until_ms"].take();
     assert!(until.as_i64().unwrap() > clock::wall_ms());
-    let change = |kind: &str, app: Option<&str>, via: &str, restart: bool| json!({"kind": kind, "service": SERVICE, "app": app, "via": via, "until_ms": null, "until_restart": restart});
+    let change = |kind: &str, app: Option<&str>, via: &str, restart: bool| json!({"kind": kind, "service": SERVICE, "app": app, "via": via, "until_ms": null, "until_restart": restart, "wording": null, "why": null});
     assert_eq!(
         of_one,
         [
@@ -361,6 +362,81 @@ fn receipts_can_be_verified_by_anybody() {
 }
 
 #[test]
+fn a_receipt_of_one_service_tells_nothing_of_the_others() {
+    let lab = Lab::new();
+    lab.ask(&grant(SERVICE, None, None));
+    lab.ask(&grant("google.fcm", None, None));
+    let answer = lab.ask(&json!({"do": "receipts", "service": SERVICE}));
+    let text = answer["text"].as_str().unwrap();
+    assert_eq!(consentry_consent::receipt::verify(text, None).unwrap().changes.len(), 1);
+    assert!(!text.contains("google"));
+}
+
+#[test]
+fn the_wording_that_was_shown_is_recorded() {
+    let lab = Lab::new();
+    lab.ask(&json!({"do": "grant", "service": SERVICE, "via": "screen", "wording": "3 pt-BR"}));
+    assert_eq!(lab.ask(&json!({"do": "history"}))["changes"][0]["wording"], "3 pt-BR");
+    let long = json!({"do": "revoke", "service": SERVICE, "via": "screen", "wording": "x".repeat(65)});
+    assert_eq!(code(&lab, &long.to_string()), "bad_request");
+    assert_eq!(lab.service(SERVICE)["state"]["kind"], "on");
+}
+
+#[test]
+fn a_backup_is_put_back_after_a_look_at_it() {
+    let lab = Lab::new();
+    lab.ask(&grant(SERVICE, None, None));
+    lab.ask(&grant("google.fcm", Some("com.example.app"), None));
+    lab.ask(&json!({"do": "set", "key": "theme", "value": "dark"}));
+    lab.ask(&json!({"do": "mute", "app": "com.example.app", "on": true}));
+    let before = clock::wall_ms();
+    let backup = lab.ask(&json!({"do": "backup"}));
+    assert_eq!(backup["decisions"], 2);
+
+    let other = Lab::new();
+    other.ask(&grant(SHARING[0], None, None));
+    other.ask(&json!({"do": "set", "key": "language", "value": "de"}));
+    let restore = |preview: bool| json!({"do": "restore", "text": backup["text"], "preview": preview});
+    let mut told = other.ask(&restore(true));
+    assert!((before - 1..=clock::wall_ms()).contains(&told["made_ms"].take().as_i64().unwrap()));
+    let answer = json!({"made_ms": null, "decisions": 2, "granted": 2, "withdrawn": 1, "left_out": []});
+    assert_eq!(told, answer);
+    assert_eq!(other.service(SERVICE)["state"]["kind"], "off", "a look changes nothing");
+
+    let mut done = other.ask(&restore(false));
+    done["made_ms"].take();
+    assert_eq!(done, answer);
+    assert_eq!(other.service(SERVICE)["state"]["kind"], "on");
+    assert_eq!(other.service("google.fcm")["state"]["apps"], json!(["com.example.app"]));
+    assert_eq!(other.service(SHARING[0])["state"]["kind"], "off");
+    assert_eq!(other.ask(&json!({"do": "settings"})), json!({"settings": {"theme": "dark"}}));
+    assert_eq!(other.ask(&json!({"do": "status"}))["muted_apps"], json!(["com.example.app"]));
+    let history = other.ask(&json!({"do": "history"}));
+    let vias: Vec<_> = history["changes"].as_array().unwrap().iter().map(|change| &change["via"]).collect();
+    assert_eq!(vias, ["restore", "restore", "restore", "screen"], "the history keeps both");
+
+    let damaged = backup["text"].as_str().unwrap().replace("dark", "lark");
+    for bad in [damaged.as_str(), "", "{}", &"x".repeat(2_000_000)] {
+        assert_eq!(code(&other, &json!({"do": "restore", "text": bad}).to_string()), "bad_request");
+    }
+    assert_eq!(other.ask(&json!({"do": "history"})), history);
+}
+
+#[test]
+fn a_ledger_that_was_tampered_with_is_set_aside_and_the_owner_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("consentry.redb");
+    std::fs::write(&path, b"nothing that could be a store".repeat(1_000)).unwrap();
+    let lab = Lab::on(folder);
+    let status = lab.ask(&json!({"do": "status"}));
+    assert!(status["reset"]["time_ms"].as_i64().unwrap() > 0);
+    assert!(!status["reset"]["why"].as_str().unwrap().is_empty());
+    assert_eq!(status["allowed"], 0);
+    assert_eq!(lab.ask(&json!({"do": "history"}))["changes"][0]["kind"], "reset");
+    assert_eq!(Lab::new().ask(&json!({"do": "status"}))["reset"], json!(null));
+}
+
+#[test]
 fn strict_mode_is_switched_per_app() {
     let lab = Lab::new();
     let strict = |on: bool| json!({"do": "strict", "app": "com.example.app", "on": on, "via": "screen"});
@@ -414,58 +490,15 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 #[test]
 fn any_request_is_answered_or_refused() {
-    const WORDS: [&str; 22] = [
-        "services",
-        "grant",
-        "revoke",
-        "mute",
-        "strict",
-        "history",
-        "log",
-        "log_count",
-        "export",
-        "counts",
-        "retention",
-        "delete_log",
-        "gaps",
-        "heartbeat",
-        "ended",
-        "attempt",
-        "status",
-        "receipts",
-        "settings",
-        "set",
-        "nothing",
-        "",
-    ];
-    const KEYS: [&str; 22] = [
-        "service",
-        "app",
-        "signal",
-        "for",
-        "via",
-        "on",
-        "since_ms",
-        "until_ms",
-        "search",
-        "before",
-        "after",
-        "limit",
-        "format",
-        "days",
-        "megabytes",
-        "at_ms",
-        "cause",
-        "id",
-        "key",
-        "value",
-        "do",
-        "more",
-    ];
+    const WORDS: &str = "services grant revoke mute strict history log log_count export counts retention delete_log gaps \
+        heartbeat ended attempt status receipts backup restore settings set nothing";
+    const KEYS: &str = "service app signal for via on wording since_ms until_ms search before after limit format days \
+        megabytes at_ms cause text preview id key value do more";
+    let words = |words: &'static str| words.split_whitespace().collect::<Vec<_>>();
     let lab = Lab::new();
     let request = (
-        proptest::sample::select(WORDS.to_vec()),
-        proptest::collection::btree_map(proptest::sample::select(KEYS.to_vec()), any_value(), 0..6),
+        proptest::sample::select(words(WORDS)),
+        proptest::collection::btree_map(proptest::sample::select(words(KEYS)), any_value(), 0..6),
     );
     let answered = |(word, mut keys): (&str, std::collections::BTreeMap<&str, Value>)| {
         keys.entry("do").or_insert(json!(word));

@@ -34,6 +34,9 @@ pub enum Request {
         term: Term,
         /// How the owner said so.
         via: Via,
+        /// Which wording the owner was shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wording: Option<String>,
     },
     /// Withdraw consent.
     Revoke {
@@ -43,6 +46,9 @@ pub enum Request {
         scope: Scope,
         /// How the owner said so.
         via: Via,
+        /// Which wording the owner was shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wording: Option<String>,
     },
     /// Switch strict mode on or off for an app.
     Strict {
@@ -52,11 +58,18 @@ pub enum Request {
         on: bool,
         /// How the owner said so.
         via: Via,
+        /// Which wording the owner was shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wording: Option<String>,
     },
     /// Every change of consent, oldest first.
     History,
-    /// The receipts of the whole ledger, as a file's text in parts.
-    Receipts,
+    /// The receipts of the whole ledger, or of one service, as a file's text in parts.
+    Receipts {
+        /// The service's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
+    },
     /// One page of the attempt log.
     Log {
         /// Which rows.

@@ -4,7 +4,7 @@ use super::{Request, Response, Status, lines};
 use crate::decisions::{DecisionError, Decisions};
 use crate::recorder::RecorderHandle;
 use crate::store::{LogQuery, Store, StoreError, control_socket};
-use consentry_consent::Change;
+use consentry_consent::{Change, How};
 use rustix::net::Shutdown;
 use std::collections::BTreeMap;
 use std::fs::Permissions;
@@ -212,15 +212,17 @@ type Say<'a> = &'a mut dyn FnMut(Response) -> io::Result<()>;
 fn answer(request: Request, reach: &Reach, send: Say<'_>) -> io::Result<()> {
     let decisions = &reach.decisions;
     match request {
-        Request::Grant { service, scope, term, via } => {
-            send_change(decisions.grant(&service, scope, term, via), reach, send)
+        Request::Grant { service, scope, term, via, wording } => {
+            send_change(decisions.grant(&service, scope, term, How { via, wording }), reach, send)
         }
-        Request::Revoke { service, scope, via } => {
-            send_change(decisions.revoke(&service, scope, via), reach, send)
+        Request::Revoke { service, scope, via, wording } => {
+            send_change(decisions.revoke(&service, scope, How { via, wording }), reach, send)
         }
-        Request::Strict { app, on, via } => send_change(decisions.set_strict(&app, on, via), reach, send),
+        Request::Strict { app, on, via, wording } => {
+            send_change(decisions.set_strict(&app, on, How { via, wording }), reach, send)
+        }
         Request::History => send_all(decisions.history(), |change| Response::Change { change }, send),
-        Request::Receipts => match decisions.receipts() {
+        Request::Receipts { service } => match decisions.receipts(service.as_deref()) {
             Ok(text) => {
                 let mut rest = text.as_str();
                 while !rest.is_empty() {

@@ -101,11 +101,12 @@ fn grant() -> Request {
         scope: Scope::AllApps,
         term: Term::Forever,
         via: Via::Command,
+        wording: None,
     }
 }
 
 fn revoke() -> Request {
-    Request::Revoke { service: SERVICE.to_owned(), scope: Scope::AllApps, via: Via::Command }
+    Request::Revoke { service: SERVICE.to_owned(), scope: Scope::AllApps, via: Via::Command, wording: None }
 }
 
 fn attempt(host: &str) -> Attempt {
@@ -156,6 +157,7 @@ fn a_senseless_change_is_refused_in_plain_words() {
         scope: Scope::AllApps,
         term: Term::Forever,
         via: Via::Command,
+        wording: None,
     };
     let error = ask(&mut lab.client(), &request).unwrap_err();
     assert!(error.to_string().contains(SERVICE), "{error}");
@@ -173,6 +175,7 @@ fn on_a_full_disk_a_grant_is_refused_and_a_withdrawal_is_obeyed() {
         scope: Scope::AllApps,
         term: Term::Forever,
         via: Via::Command,
+        wording: None,
     };
     let error = ask(&mut client, &other).unwrap_err();
     assert!(error.to_string().contains("nothing was changed"), "{error}");
@@ -263,7 +266,7 @@ fn receipts_come_whole_and_can_be_verified() {
         ask(&mut client, &grant()).unwrap();
         ask(&mut client, &revoke()).unwrap();
     }
-    let lines = ask(&mut client, &Request::Receipts).unwrap();
+    let lines = ask(&mut client, &Request::Receipts { service: None }).unwrap();
     assert!(lines.len() > 1, "the text is too short to show that parts are put together");
     let text: String = lines
         .into_iter()

@@ -255,7 +255,7 @@ fn without_a_firewall_commands_reach_the_store() {
     state.set_strict("com.example.app", true, Via::Command).unwrap();
     assert_eq!(state.grants().unwrap()[0].service, SERVICE);
     assert_eq!(state.consents().unwrap().strict_apps().collect::<Vec<_>>(), ["com.example.app"]);
-    assert!(consentry_consent::receipt::verify(&state.receipts().unwrap(), None).is_ok());
+    assert!(consentry_consent::receipt::verify(&state.receipts(None).unwrap(), None).is_ok());
     assert!(matches!(
         state.revoke("xiaomi.cloud_messaging", Scope::AllApps, Via::Command),
         Err(AccessError::Consent(_))

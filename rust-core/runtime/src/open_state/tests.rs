@@ -3,6 +3,7 @@ use super::*;
 use crate::firewall::OWN_DNS;
 use crate::store::LogQuery;
 use crate::{Firewall, Handle, Options, RunError, TunSource};
+use consentry_consent::Via;
 use consentry_engine::Network;
 use consentry_engine::io::{FlowId, FlowKey, OwnerAnswer, Owners};
 use consentry_engine::packet::build;
@@ -224,4 +225,130 @@ fn between_two_firewalls_there_is_a_gap() {
     firewall.ask();
     assert_eq!(protection().gaps, []);
     firewall.stop().unwrap();
+}
+
+/// Edits the first entry of a folder's ledger as somebody would who has the file and not the key.
+fn tamper(folder: &Path) {
+    use redb::ReadableDatabase;
+    let database = redb::Database::open(folder.join("consentry.redb")).unwrap();
+    let ledger = redb::TableDefinition::<u64, &[u8]>::new("ledger");
+    let entry = database.begin_read().unwrap().open_table(ledger).unwrap().get(0).unwrap();
+    let entry = String::from_utf8(entry.unwrap().value().to_vec()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let edited = entry.replace("forever", "for ever").replace("xiaomi.push", "xiaomi.puss");
+    assert_ne!(edited, entry);
+    transaction.open_table(ledger).unwrap().insert(0, edited.as_bytes()).unwrap();
+    transaction.commit().unwrap();
+}
+
+fn begin_anew(folder: &Path) -> Arc<OpenState> {
+    Arc::new(OpenState::open_or_begin_anew(folder, Catalogue::builtin(), None).unwrap())
+}
+
+fn put_aside_files(folder: &Path) -> usize {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().contains(".damaged-")).count()
+}
+
+#[test]
+fn a_ledger_that_was_edited_grants_nothing_and_is_kept_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = open(folder.path(), &Arc::default());
+    state.grant(SERVICE, Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    state.grant("google.fcm", Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    state.store().set_preference("app/theme", Some("dark")).unwrap();
+    drop(state);
+    tamper(folder.path());
+    // A command says so and changes nothing.
+    let mut command = crate::access::State::open(folder.path());
+    let error = command.as_mut().err().map(|error| error.to_string()).unwrap();
+    assert!(error.contains("entry 1 of the ledger does not follow"), "{error}");
+    assert_eq!(put_aside_files(folder.path()), 0);
+
+    let refused = OpenState::open(folder.path(), Catalogue::builtin(), None).unwrap_err();
+    assert!(refused.to_string().contains("nothing counts as granted"), "{refused}");
+    assert_eq!(put_aside_files(folder.path()), 0);
+
+    let state = begin_anew(folder.path());
+    assert_eq!(state.consents().grants().count(), 0);
+    assert!(state.consents().reset().unwrap().1.contains("entry 1 of the ledger does not follow"));
+    assert_eq!(state.history().unwrap().iter().map(Change::name).collect::<Vec<_>>(), ["reset"]);
+    assert_eq!(state.store().preferences("app/").unwrap().len(), 1, "the settings are sound");
+    assert_eq!(put_aside_files(folder.path()), 1);
+    let firewall = Running::start(&state, |_| {});
+    firewall.ask();
+    assert_eq!(firewall.handle.status().unwrap().counters.denied, 1);
+    firewall.stop().unwrap();
+    // From here on it is an ordinary ledger.
+    state.grant(SERVICE, Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    drop(state);
+    let state = begin_anew(folder.path());
+    assert_eq!(state.consents().grants().count(), 1);
+    assert_eq!(put_aside_files(folder.path()), 1);
+}
+
+#[test]
+fn damaged_files_are_kept_aside_a_few_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..5u8 {
+        std::fs::write(folder.path().join("consentry.redb"), vec![round; 5_000]).unwrap();
+        let state = begin_anew(folder.path());
+        assert!(state.consents().reset().is_some());
+        // Names differ by the millisecond.
+        let before = crate::clock::wall_ms();
+        while crate::clock::wall_ms() == before {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(put_aside_files(folder.path()), 3);
+}
+
+#[test]
+fn what_the_catalogue_changed_is_noted_once_and_asked_about_again() {
+    const EDITIONS: [&str; 2] = ["a.example.net", "b.example.net"];
+    let editions = EDITIONS.map(|host| {
+        let text = format!(
+            "format = 1\nvendor = \"Maker\"\n[sources]\nGEN = \"Made for a test\"\n[[service]]\nid = \"maker.push\"\n\
+             name = \"Push\"\nshort_name = \"Push\"\ncategory = \"push\"\ndoes = \"Brings it.\"\nbreaks = \"It.\"\n\
+             breaks_short = \"Stops: it\"\ndefault = \"needs_consent\"\ndns_answer = \"sinkhole\"\nsources = [\"GEN\"]\n\
+             names = [{{ exact = \"{host}\", certainty = \"confirmed\", sources = [\"GEN\"] }}]\n"
+        );
+        &*Box::leak(Box::new(Catalogue::parse([("maker.toml", text.as_str())]).unwrap()))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let open = |edition: &'static Catalogue| OpenState::open(folder.path(), edition, None).unwrap();
+    let names = |state: &OpenState| {
+        state.history().unwrap().iter().map(|change| change.name().to_owned()).collect::<Vec<_>>()
+    };
+    let state = open(editions[0]);
+    state.grant("maker.push", Scope::AllApps, Term::Forever, Via::Screen).unwrap();
+    let attempt = consentry_consent::attempt::Attempt {
+        app: None,
+        service: Some("maker.push".to_owned()),
+        host: Some("b.example.net".to_owned()),
+        signal: None,
+        address: None,
+        port: None,
+        transport: consentry_catalogue::Transport::Udp,
+        certainty: None,
+        reason: String::new(),
+        identifiers: Vec::new(),
+        path: None,
+        bytes_held: 0,
+    };
+    let first = |state: &OpenState| {
+        let row = consentry_consent::attempt::AttemptRow::new(attempt.clone(), crate::clock::wall_ms());
+        let batch = crate::store::Batch { attempts: vec![row], ..Default::default() };
+        state.store().record(&batch, crate::clock::wall_ms()).unwrap()[0].first_of_service
+    };
+    assert!(first(&state));
+    assert!(!first(&state));
+    drop(state);
+    assert_eq!(names(&open(editions[0])), ["grant"]);
+    for _ in 0..2 {
+        assert_eq!(names(&open(editions[1])), ["grant", "service_changed"]);
+    }
+    let state = open(editions[1]);
+    assert!(first(&state), "the owner is asked about it again");
+    assert!(!first(&state));
 }

@@ -32,3 +32,52 @@ pub(super) fn open_database(path: &Path) -> Result<Database, redb::Error> {
     File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     Ok(Database::builder().set_cache_size(CACHE_SIZE).create(path)?)
 }
+
+/// The most damaged stores that are kept; the oldest go.
+const MOST_ASIDE: usize = 3;
+
+/// How a damaged store is put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aside {
+    /// As a copy: the file itself can still be used.
+    Copied,
+    /// For good.
+    Moved,
+}
+
+/// Puts the store of a folder aside, under a name that tells when. Returns the new name.
+pub(crate) fn put_aside(folder: &Path, how: Aside, now_ms: i64) -> Result<PathBuf, StoreError> {
+    let path = folder.join(super::FILE);
+    let prefix = format!("{}.damaged-", super::FILE);
+    // Names sort by time.
+    let aside = folder.join(format!("{prefix}{:015}", now_ms.max(0)));
+    let put = || {
+        match how {
+            Aside::Moved => std::fs::rename(&path, &aside)?,
+            Aside::Copied => {
+                if let Err(error) = copy(&path, &aside) {
+                    // A part of a copy is of no use, and takes room that may be what is missing.
+                    let _ = std::fs::remove_file(&aside);
+                    return Err(error);
+                }
+            }
+        }
+        let mut earlier: Vec<PathBuf> = std::fs::read_dir(folder)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+            .collect();
+        earlier.sort();
+        for old in earlier.iter().rev().skip(MOST_ASIDE) {
+            std::fs::remove_file(old)?;
+        }
+        File::open(folder)?.sync_all()
+    };
+    put().map_err(|error: io::Error| StoreError::Folder { path: folder.to_owned(), error })?;
+    Ok(aside)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut target = File::options().write(true).create_new(true).mode(0o600).open(to)?;
+    io::copy(&mut File::open(from)?, &mut target)?;
+    target.sync_all()
+}

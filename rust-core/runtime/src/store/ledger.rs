@@ -1,7 +1,7 @@
 //! The consent ledger's place in the store.
-use super::{Store, StoreError};
+use super::{SETTINGS, SIGNING_KEY, Store, StoreError};
 use consentry_consent::ledger::{Entry, Head};
-use consentry_consent::{ConsentStore, OpenError, StoredConsents};
+use consentry_consent::{ConsentStore, OpenError, RecordError, StoredConsents};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,14 +69,41 @@ impl ConsentStore for ConsentLedger {
         Ok((entries, head))
     }
 
-    fn append(&mut self, entry: &Entry, head: &Head) -> Result<(), StoreError> {
+    fn append(&mut self, entries: &[Entry], head: &Head) -> Result<(), StoreError> {
         const WHY: &str = "entries and heads hold nothing that JSON cannot express";
-        let (sequence, entry) = (entry.sequence, serde_json::to_vec(entry).expect(WHY));
         let head = serde_json::to_vec(head).expect(WHY);
         self.0.disk.write(|transaction| {
-            transaction.open_table(LEDGER)?.insert(sequence, entry.as_slice())?;
+            let mut ledger = transaction.open_table(LEDGER)?;
+            for entry in entries {
+                let json = serde_json::to_vec(entry).expect(WHY);
+                ledger.insert(entry.sequence, json.as_slice())?;
+            }
             transaction.open_table(HEAD)?.insert(0, head.as_slice())?;
             Ok(())
         })
+    }
+}
+
+impl Store {
+    /// Removes a ledger that cannot be believed, and the key if it is damaged. Whoever does so has put a copy aside.
+    pub(crate) fn remove_ledger(&self) -> Result<(), StoreError> {
+        let key_is_damaged = self.signing_key().is_err();
+        self.disk.write(|transaction| {
+            transaction.delete_table(LEDGER)?;
+            transaction.delete_table(HEAD)?;
+            if key_is_damaged {
+                transaction.open_table(SETTINGS)?.remove(SIGNING_KEY)?;
+            }
+            create_tables(transaction)
+        })
+    }
+}
+
+impl From<RecordError<StoreError>> for StoreError {
+    fn from(error: RecordError<StoreError>) -> Self {
+        match error {
+            RecordError::Storage(error) => error,
+            RecordError::Entry(_) => Self::NoRandomness,
+        }
     }
 }

@@ -22,7 +22,7 @@ pub use query::{Cursor, LogQuery, NumberedPage, Page};
 pub use retention::Retention;
 pub use tallies::{Counts, Seen, TALLY_MS, Tally};
 
-pub(crate) use folder::{control_socket, prepare as prepare_folder};
+pub(crate) use folder::{Aside, control_socket, prepare as prepare_folder, put_aside};
 pub(crate) use lock::StateLock;
 
 use consentry_consent::ledger::SigningKey;

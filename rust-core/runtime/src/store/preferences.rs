@@ -1,6 +1,6 @@
 //! What the program around the firewall wants to remember: small texts by name, of which nothing here knows the meaning.
 use super::tallies::open_if_made;
-use super::{Store, StoreError};
+use super::{Retention, Store, StoreError};
 use redb::TableDefinition;
 use std::collections::BTreeMap;
 
@@ -19,6 +19,22 @@ impl Store {
                 None => table.remove(name)?,
             };
             Ok(())
+        })
+    }
+
+    /// Remembers these preferences and no others, and keeps so much of the log. On disk when this returns, all or nothing.
+    pub(crate) fn replace_preferences(
+        &self,
+        preferences: &BTreeMap<String, String>,
+        retention: Retention,
+    ) -> Result<(), StoreError> {
+        self.disk.write(|transaction| {
+            transaction.delete_table(PREFERENCES)?;
+            let mut table = transaction.open_table(PREFERENCES)?;
+            for (name, value) in preferences {
+                table.insert(name.as_str(), value.as_str())?;
+            }
+            retention.write(transaction)
         })
     }
 

@@ -1,5 +1,6 @@
 //! How long and how much of the attempt log is kept.
-use super::{Store, StoreError};
+use super::{SETTINGS, Store, StoreError};
+use redb::WriteTransaction;
 
 const DAYS: &str = "retention_days";
 const MEGABYTES: &str = "retention_megabytes";
@@ -33,6 +34,13 @@ impl Retention {
         (1..=Self::MOST_DAYS).contains(&self.days) && (1..=Self::MOST_MEGABYTES).contains(&self.megabytes)
     }
 
+    pub(super) fn write(self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        let mut settings = transaction.open_table(SETTINGS)?;
+        settings.insert(DAYS, self.days.to_be_bytes().as_slice())?;
+        settings.insert(MEGABYTES, self.megabytes.to_be_bytes().as_slice())?;
+        Ok(())
+    }
+
     pub(super) fn keep_from_ms(self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(i64::from(self.days).saturating_mul(86_400_000))
     }
@@ -63,11 +71,6 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub fn set_retention(&self, retention: Retention) -> Result<(), StoreError> {
-        self.disk.write(|transaction| {
-            let mut settings = transaction.open_table(super::SETTINGS)?;
-            settings.insert(DAYS, retention.days.to_be_bytes().as_slice())?;
-            settings.insert(MEGABYTES, retention.megabytes.to_be_bytes().as_slice())?;
-            Ok(())
-        })
+        self.disk.write(|transaction| retention.write(transaction))
     }
 }

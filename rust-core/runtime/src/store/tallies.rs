@@ -171,6 +171,17 @@ impl Store {
         })
     }
 
+    /// Forgets that services were ever tried: the next attempt of each is its first again, so that the owner is asked.
+    pub(crate) fn forget_seen(&self, services: &BTreeSet<String>) -> Result<(), StoreError> {
+        self.disk.write(|transaction| {
+            let mut seen = transaction.open_table(SEEN)?;
+            for service in services {
+                seen.remove(service.as_str())?;
+            }
+            Ok(())
+        })
+    }
+
     /// Every service that was ever tried, by id.
     ///
     /// # Errors

@@ -41,7 +41,12 @@ internal object Answers {
 
     fun granted(answer: JSONObject) = Granted(answer.optJSONArray("warns")?.strings().orEmpty())
 
-    fun history(answer: JSONObject): List<ConsentChange> = answer.getJSONArray("changes").objects().map(::change)
+    /** Decisions; what else the ledger records (a changed catalogue, a ledger set aside) is told elsewhere. */
+    fun history(answer: JSONObject): List<ConsentChange> = answer.getJSONArray("changes").objects()
+        .filterNot { it.getString("kind") in NO_DECISIONS }
+        .map(::change)
+
+    private val NO_DECISIONS = setOf("service_changed", "reset")
 
     private fun change(json: JSONObject) = ConsentChange(
         timeMs = json.getLong("time_ms"),

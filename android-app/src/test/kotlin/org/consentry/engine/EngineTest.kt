@@ -258,7 +258,7 @@ class EngineTest {
     }
 
     @Test
-    fun `a record that is damaged is left as it is`() {
+    fun `a record that is damaged is kept aside and allows nothing`() {
         app.settle()
         done { engine.grant("xiaomi.push", done = it) }
         app.closeEngine()
@@ -267,10 +267,11 @@ class EngineTest {
         record.writeBytes(damaged)
         nextEngine { next, open ->
             open()
-            val unreadable = next.state.value.store as StoreState.Unreadable
-            assertEquals(EngineFailure.Kind.STORE_CORRUPT, unreadable.failure.kind)
+            assertEquals(StoreState.Open, next.state.value.store)
+            assertEquals(ConsentState.Off, next.state.value.service("xiaomi.push")?.consent)
         }
-        assertTrue("nothing was deleted", record.readBytes().contentEquals(damaged))
+        val aside = record.parentFile!!.listFiles()!!.single { it.name.contains(".damaged-") }
+        assertTrue("nothing was deleted", aside.readBytes().contentEquals(damaged))
     }
 
     @Test
