@@ -134,6 +134,7 @@ enum Source {
     Notification,
     Tile,
     ManagedConfiguration,
+    Automation,
 }
 
 impl From<Source> for Via {
@@ -143,6 +144,7 @@ impl From<Source> for Via {
             Source::Notification => Self::Notification,
             Source::Tile => Self::Tile,
             Source::ManagedConfiguration => Self::ManagedConfiguration,
+            Source::Automation => Self::Automation,
         }
     }
 }

@@ -149,11 +149,15 @@ impl Session {
 
     /// The network behind the tunnel has changed.
     pub(crate) fn network(&self, network: &str) -> Result<(), EngineError> {
-        let network = settings::read_network(network)?;
+        let change = settings::read_network(network)?;
         self.state()?;
         let reach = lock(&self.reach).clone();
-        if let Some(reach) = reach {
-            reach.handle.network_changed(network);
+        if let Some(Reach { handle, .. }) = reach {
+            if change.keeps_flows {
+                handle.network_amended(change.network);
+            } else {
+                handle.network_changed(change.network);
+            }
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ struct NetworkForm {
     resolvers: Vec<SocketAddr>,
     ipv4: bool,
     ipv6: bool,
+    #[serde(default)]
+    keeps_flows: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +42,14 @@ struct OwnerForm {
     #[serde(default)]
     packages: Vec<String>,
     shared: Option<u32>,
+}
+
+/// What has become of the network behind the tunnel.
+#[derive(Debug)]
+pub(crate) struct NetworkChange {
+    pub(crate) network: Network,
+    /// The phone is on the same network with the same addresses: connections through it go on.
+    pub(crate) keeps_flows: bool,
 }
 
 impl From<NetworkForm> for Network {
@@ -71,9 +81,10 @@ pub(crate) fn read_within<'a, T: Deserialize<'a>>(
     serde_json::from_str(json).map_err(|error| EngineError::unreadable(what, &error))
 }
 
-/// Reads `{"resolvers":["1.1.1.1:53"],"ipv4":true,"ipv6":false}`.
-pub(crate) fn read_network(json: &str) -> Result<Network, EngineError> {
-    read::<NetworkForm>("the network", json).map(Network::from)
+/// Reads `{"resolvers":["1.1.1.1:53"],"ipv4":true,"ipv6":false,"keeps_flows":true}`.
+pub(crate) fn read_network(json: &str) -> Result<NetworkChange, EngineError> {
+    let form: NetworkForm = read("the network", json)?;
+    Ok(NetworkChange { keeps_flows: form.keeps_flows, network: form.into() })
 }
 
 /// Reads `{"uid":10050,"packages":["a.b"]}`, `{"shared":1000}`, or `{}` for a flow whose owner nobody knows.
@@ -133,9 +144,10 @@ mod tests {
 
     #[test]
     fn a_network_has_resolvers_with_ports_and_zones() {
-        let network =
+        let NetworkChange { network, keeps_flows } =
             read_network(r#"{"resolvers":["192.0.2.1:53","[fe80::1%3]:53"],"ipv4":true,"ipv6":false}"#)
                 .unwrap();
+        assert!(!keeps_flows, "unless it says so");
         assert_eq!(network.resolvers, ["192.0.2.1:53".parse().unwrap(), "[fe80::1%3]:53".parse().unwrap()]);
         assert_eq!((network.ipv4, network.ipv6), (true, false));
         for text in [
@@ -152,7 +164,7 @@ mod tests {
     fn resolvers_are_bounded() {
         let resolvers = vec!["192.0.2.1:53"; 1000];
         let text = format!(r#"{{"resolvers":{resolvers:?},"ipv4":true,"ipv6":true}}"#);
-        assert_eq!(read_network(&text).unwrap().resolvers.len(), MOST_RESOLVERS);
+        assert_eq!(read_network(&text).unwrap().network.resolvers.len(), MOST_RESOLVERS);
     }
 
     proptest! {

@@ -22,6 +22,8 @@ pub enum Via {
     Restore,
     /// A new version of the catalogue, not a person.
     Catalogue,
+    /// Another app that the owner lets give orders.
+    Automation,
     /// The passing of time or a restart, not a person.
     Clock,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Via {
             Self::ManagedConfiguration => "managed configuration",
             Self::Restore => "restore",
             Self::Catalogue => "catalogue",
+            Self::Automation => "automation",
             Self::Clock => "clock",
         })
     }

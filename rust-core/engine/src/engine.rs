@@ -162,6 +162,14 @@ impl Engine {
         self.flush(now, io);
     }
 
+    /// The network behind the tunnel is the same, but its resolvers or the families that lead out are not: flows and the names
+    /// learnt stay.
+    pub fn network_amended(&mut self, now: Instant, io: &mut Io<'_>, network: Network) {
+        self.core.config.network = network.clone();
+        self.core.dns.network_amended(now, network);
+        self.flush(now, io);
+    }
+
     /// The TUN device has room again.
     pub fn tun_writable(&mut self, now: Instant, io: &mut Io<'_>) {
         self.tcp.tun_writable();

@@ -698,3 +698,17 @@ fn an_xmpp_client_states_its_domain() {
     assert_eq!(world.phone.state(app), State::Closed);
     assert_eq!(world.attempts.len(), 1);
 }
+
+#[test]
+fn another_resolver_of_the_same_network_resets_no_flow() {
+    let mut world = World::new();
+    let server = "192.0.2.22:2222";
+    let app = world.phone.connect(server);
+    world.settle();
+    let network = consentry_engine::Network { resolvers: vec![], ipv4: true, ipv6: false };
+    world.with(|engine, now, io| engine.network_amended(now, io, network));
+    world.internet.say(server, b"still here");
+    world.settle();
+    assert_eq!(world.phone.read(app), b"still here");
+    assert_eq!(world.phone.state(app), State::Established);
+}

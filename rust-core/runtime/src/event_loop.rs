@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Owner(FlowId, Owner),
     /// The network has changed (where the system does not say so itself).
     Network(Network),
+    /// It is the same network, but what it offers has changed.
+    NetworkAmended(Network),
     /// Says how it is doing.
     Status(SyncSender<Status>),
     /// Ends.
@@ -256,6 +258,10 @@ impl EventLoop {
                 self.engine.owner_known(now, &mut self.outside.io(), flow, owner);
             }
             Command::Network(network) => self.network_changed(now, network),
+            Command::NetworkAmended(network) => {
+                self.network = network.clone();
+                self.engine.network_amended(now, &mut self.outside.io(), network);
+            }
             Command::Status(reply) => {
                 // Whoever asked may have given up waiting.
                 let _ = reply.try_send(self.status(carried));
@@ -335,7 +341,10 @@ impl EventLoop {
                 Command::Status(reply) => {
                     let _ = reply.try_send(self.status(carried));
                 }
-                Command::Consents(..) | Command::Owner(..) | Command::Network(_) => {}
+                Command::Consents(..)
+                | Command::Owner(..)
+                | Command::Network(_)
+                | Command::NetworkAmended(_) => {}
             }
         }
     }

@@ -324,6 +324,11 @@ impl Handle {
         self.send(Command::Network(network));
     }
 
+    /// The network behind the tunnel is the same, but its resolvers or the families that lead out are not: flows go on.
+    pub fn network_amended(&self, network: Network) {
+        self.send(Command::NetworkAmended(network));
+    }
+
     /// How the firewall is doing; `None` when it has ended or does not answer.
     pub fn status(&self) -> Option<Status> {
         let (reply, answer) = sync_channel(1);

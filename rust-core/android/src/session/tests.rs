@@ -175,7 +175,10 @@ fn the_network_can_change_at_any_time() {
     lab.session.network(&network).unwrap();
     let _apps = lab.start();
     lab.session.network(&network).unwrap();
+    let same = json!({"resolvers": [], "ipv4": true, "ipv6": true, "keeps_flows": true}).to_string();
+    lab.session.network(&same).unwrap();
     assert_eq!(code(lab.session.network("{}")), "bad_request");
+    assert_eq!(lab.ask(&json!({"do": "status"}))["running"], true);
 }
 
 #[test]

@@ -225,6 +225,16 @@ impl Interceptor {
         self.names.set_nat64(&[]);
         self.names.forget_all();
         self.nat64_unasked = has_only_ipv6(&network);
+        self.take_network(now, network);
+    }
+
+    /// The network is the same, but its resolvers or the families that lead out are not: what was learnt stays.
+    pub fn network_amended(&mut self, now: Instant, network: Network) {
+        self.nat64_unasked |= has_only_ipv6(&network) && !has_only_ipv6(&self.network);
+        self.take_network(now, network);
+    }
+
+    fn take_network(&mut self, now: Instant, network: Network) {
         self.resolver.network_changed(now, usable_resolvers(&network, &self.own));
         self.network = network;
         self.settle(now);

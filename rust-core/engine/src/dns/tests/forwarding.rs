@@ -353,6 +353,25 @@ fn a_network_change_asks_pending_questions_anew_and_forgets_names() {
 }
 
 #[test]
+fn another_resolver_of_the_same_network_is_asked_and_names_stay() {
+    let mut lab = lab_with_www().server(FIRST, Manner::Silent).with(
+        "a.example",
+        dns::A,
+        &[address_record("a.example", "203.0.113.1")],
+    );
+    lab.ask_as(udp(FOREIGN), &dns::query(1, &name("a.example"), dns::A));
+    lab.take_reply();
+    lab.sent.clear();
+    lab.ask_as(udp(OWN), &www());
+    let network = Network { resolvers: vec![socket("192.0.2.99:53")], ipv4: true, ipv6: false };
+    lab.dns.network_amended(lab.now, network);
+    assert_eq!(lab.dns.names().names(ip("203.0.113.1")).len(), 1, "learnt from the same network");
+    lab.run();
+    assert_eq!(lab.sent.last().unwrap().to, socket("192.0.2.99:53"));
+    assert_eq!(addresses(&lab.take_reply()), [ip("203.0.113.9")]);
+}
+
+#[test]
 fn without_resolvers_questions_fail_at_once() {
     let mut lab = Lab::on(&[], true, true);
     assert_eq!(lab.ask("www.example", dns::A).rcode, dns::SERVFAIL);

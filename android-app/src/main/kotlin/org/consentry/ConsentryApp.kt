@@ -3,15 +3,18 @@ package org.consentry
 import android.app.Activity
 import android.app.Application
 import android.content.Context
+import android.content.res.Configuration
 import android.os.Bundle
 import org.consentry.engine.Engine
 import org.consentry.vpn.ConsentVpnService
+import org.consentry.vpn.EndsOfGrants
 import org.consentry.vpn.Notices
 import org.consentry.vpn.ProtectionSwitch
 import org.consentry.vpn.Questions
 import org.consentry.vpn.SystemTunnels
 import org.consentry.vpn.TunnelFactory
 import org.consentry.vpn.Wishes
+import org.consentry.widget.Widgets
 
 /** The app: one engine, one switch, for as long as the process lives. */
 open class ConsentryApp : Application() {
@@ -40,10 +43,19 @@ open class ConsentryApp : Application() {
         notices = Notices(this) { wishes.asksScreenLock }
         protection = ProtectionSwitch(this, engine, notices)
         questions = Questions(this, engine, notices, wishes)
+        EndsOfGrants(this, engine, notices)
+        Widgets(this).follow(engine)
         registerActivityLifecycleCallbacks(object : Shown {
             override fun onActivityResumed(activity: Activity) = questions.seen()
         })
         engine.open()
+    }
+
+    /** The phone's language, among others. */
+    override fun onConfigurationChanged(newConfig: Configuration) {
+        super.onConfigurationChanged(newConfig)
+        notices.nameChannels()
+        protection.showAnew()
     }
 
     /** Only on a computer, between tests: a phone ends the process. */

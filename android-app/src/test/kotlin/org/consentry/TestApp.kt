@@ -7,6 +7,7 @@ import android.os.Looper
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.ThreadPoolExecutor
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.locks.LockSupport
 import org.consentry.engine.Engine
 import org.consentry.engine.NativeEngine
@@ -19,8 +20,8 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.util.ReflectionHelpers
 
 /** The app with tunnels of the test's, and a way to wait for the engine. */
-class TestApp : ConsentryApp() {
-    private val worker = ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, LinkedBlockingQueue())
+open class TestApp : ConsentryApp() {
+    private val worker = Worker()
 
     /** Where the service takes its tunnels from. */
     val tunnels = TestTunnels()
@@ -65,10 +66,11 @@ class TestApp : ConsentryApp() {
     /** Until the engine's thread and the main thread have nothing left to do. */
     fun settle() {
         do {
-            val done = worker.completedTaskCount
+            // The last in its queue: with it everything before is done, and has told the main thread.
             if (!worker.isShutdown) worker.submit {}.get(10, TimeUnit.SECONDS)
+            val given = worker.given.get()
             shadowOf(Looper.getMainLooper()).idle()
-        } while (worker.completedTaskCount > done + 1 || worker.queue.isNotEmpty() || worker.activeCount > 0)
+        } while (worker.given.get() > given)
     }
 
     /** Until something holds that other threads bring about; fails after ten seconds. */
@@ -80,6 +82,16 @@ class TestApp : ConsentryApp() {
             settle()
         }
         assertTrue("waited for: $what", holds())
+    }
+
+    /** The engine's thread, which counts what it is given. */
+    private class Worker : ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, LinkedBlockingQueue()) {
+        val given = AtomicInteger()
+
+        override fun execute(command: Runnable) {
+            given.incrementAndGet()
+            super.execute(command)
+        }
     }
 
     companion object {

@@ -143,9 +143,14 @@ class Engine(
         call({ handle?.let(NativeEngine::stop) ?: Unit }, done)
     }
 
-    /** The network behind the tunnel has changed: flows begin anew. */
-    fun networkChanged(network: OuterNetwork) {
-        call({ handle?.let { NativeEngine.network(it, json(network).toString()) } ?: Unit }) {}
+    /**
+     * The network behind the tunnel has changed.
+     *
+     * @param keepsFlows whether connections through it go on: it is the same one, with the same addresses of ours
+     */
+    fun networkChanged(network: OuterNetwork, keepsFlows: Boolean) {
+        val change = json(network).put("keeps_flows", keepsFlows).toString()
+        call({ handle?.let { NativeEngine.network(it, change) } ?: Unit }) {}
     }
 
     /** Ends everything. The engine cannot be used any more. */
@@ -205,7 +210,8 @@ class Engine(
                 attemptObservers.toList().forEach { it(event.attempt, event.firstOfService) }
                 happenedToRecord()
             }
-            EngineEvent.ConsentsChanged -> happenedToRecord()
+            // Rare, and a grant that has ended is told to the owner whether a screen is shown or not.
+            EngineEvent.ConsentsChanged -> refresh()
             is EngineEvent.Ended -> {
                 host.tunnel?.engineFailed(event.reason)
                 happenedToRecord()

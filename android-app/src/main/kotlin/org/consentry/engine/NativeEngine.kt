@@ -25,7 +25,10 @@ internal object NativeEngine {
     /** Ends the engine; its duplicate of the descriptor is closed. Does nothing when it does not run. */
     external fun stop(handle: Long)
 
-    /** The network behind the tunnel has changed; the form is that of `settings.network`. */
+    /**
+     * The network behind the tunnel has changed; the form is that of `settings.network`, and `"keeps_flows":true` with it says
+     * that it is the same network still.
+     */
     external fun network(handle: Long, network: String)
 
     /** Answers [EngineHost.owner]: `{"uid":10050,"packages":["a.b"]}`, `{"shared":1000}` or `{}` when nobody can tell. */

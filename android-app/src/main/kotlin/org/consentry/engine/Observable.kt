@@ -5,6 +5,7 @@ package org.consentry.engine
  */
 class Observable<T>(initial: T) {
     private val observers = LinkedHashSet<Observation>()
+    private val followers = LinkedHashSet<(T) -> Unit>()
 
     /** The value now. */
     var value: T = initial
@@ -25,9 +26,19 @@ class Observable<T>(initial: T) {
         return observation
     }
 
+    /**
+     * Calls [follower] at each change and not at once. It does not count as an observer: nothing is read for its sake, and it
+     * learns what others wanted to know.
+     */
+    fun follow(follower: (T) -> Unit): Subscription {
+        followers += follower
+        return Subscription { followers -= follower }
+    }
+
     internal fun set(next: T) {
         if (next == value) return
         value = next
+        followers.toList().forEach { it(next) }
         // An observer may end its own observation or another's: those are not told any more.
         for (observation in observers.toList()) {
             if (value != next) return // an observer has set a newer value, which everybody has been told

@@ -80,11 +80,17 @@ enum class Term(val code: String?) {
     RESTART("restart"),
 }
 
-/** Where the owner made a decision. */
+/** How a decision was made. */
 enum class Via(val code: String) {
     SCREEN("screen"),
     NOTIFICATION("notification"),
     TILE("tile"),
+
+    /** The organisation that manages the phone. */
+    MANAGED_CONFIGURATION("managed_configuration"),
+
+    /** Another app that the owner lets give orders. */
+    AUTOMATION("automation"),
 }
 
 /**
@@ -100,7 +106,7 @@ data class Granted(val warns: List<String>)
  * @property timeMs when, in milliseconds since 1970
  * @property service the service's id; null for strict mode
  * @property app the package it is about; null for all apps
- * @property via how it was made: `screen`, `notification`, `tile`, `command`, `managed_configuration` or `clock`
+ * @property via how it was made: `screen`, `notification`, `tile`, `command`, `managed_configuration`, `automation` or `clock`
  * @property end until when a grant holds
  */
 data class ConsentChange(

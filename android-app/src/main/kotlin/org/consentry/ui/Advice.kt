@@ -3,6 +3,7 @@ package org.consentry.ui
 import org.consentry.R
 import org.consentry.engine.EngineState
 import org.consentry.engine.Protection
+import org.consentry.health.PhoneFacts
 
 /**
  * A piece of advice on Home; one at a time, and only while it holds.

@@ -4,6 +4,8 @@ import android.os.Build
 import org.consentry.R
 import org.consentry.engine.EngineState
 import org.consentry.engine.Protection
+import org.consentry.health.Phone
+import org.consentry.health.PhoneFacts
 
 /**
  * One line of Health.

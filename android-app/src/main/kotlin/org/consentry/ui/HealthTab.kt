@@ -15,6 +15,8 @@ import android.widget.ScrollView
 import android.widget.TextView
 import org.consentry.R
 import org.consentry.engine.EngineState
+import org.consentry.health.Phone
+import org.consentry.health.SystemPages
 
 /** What the phone's settings mean for protection, and the way to each of them. */
 class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: ConsentryModel) :

@@ -33,6 +33,7 @@ class HistoryWords(private val context: Context, private val times: Times, priva
             "tile" -> R.string.by_tile
             "command" -> R.string.by_command
             "managed_configuration" -> R.string.by_organisation
+            "automation" -> R.string.by_automation
             else -> R.string.by_timer
         },
     )

@@ -17,6 +17,7 @@ import org.consentry.engine.LogQuery
 import org.consentry.engine.Outcome
 import org.consentry.engine.Protection
 import org.consentry.engine.Status
+import org.consentry.health.SystemPages
 
 /** Whether protection is on, what was held back today, and one piece of advice at most. */
 class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: ConsentryModel) :

@@ -9,6 +9,8 @@ import android.window.OnBackInvokedCallback
 import android.window.OnBackInvokedDispatcher
 import org.consentry.R
 import org.consentry.engine.EngineState
+import org.consentry.health.Phone
+import org.consentry.health.PhoneFacts
 import org.consentry.vpn.Screens
 
 /** Home, Services, Log and Health. */
@@ -46,12 +48,22 @@ class MainActivity : Screen() {
         saved = savedInstanceState
         showTab(savedInstanceState?.getInt(SHOWN) ?: wanted(intent) ?: HOME)
         pad()
-        if (savedInstanceState == null) introduce()
+        if (savedInstanceState == null) {
+            introduce()
+            askTurnOff(intent)
+        }
     }
 
     override fun onNewIntent(intent: Intent) {
         super.onNewIntent(intent)
         wanted(intent)?.let(::showTab)
+        askTurnOff(intent)
+    }
+
+    /** The tile asks, or another app did. */
+    private fun askTurnOff(intent: Intent) {
+        val isAsked = intent.getBooleanExtra(Screens.EXTRA_TURN_OFF, false)
+        if (isAsked && model.state.value.protection.isActive) (tab(HOME) as HomeTab).turnOff()
     }
 
     override fun onObserve() {

@@ -75,7 +75,7 @@ class ServiceActivity : Screen() {
     }
 
     private fun wantedTerm(intent: Intent): Term? =
-        intent.getStringExtra(Screens.EXTRA_ALLOW_FOR)?.let { code -> Term.entries.find { it.code == code } }
+        intent.getStringExtra(Screens.EXTRA_ALLOW_FOR)?.let { name -> Term.entries.find { it.name == name } }
 
     override fun onObserve() {
         whileShown(model.state.observe(::show))

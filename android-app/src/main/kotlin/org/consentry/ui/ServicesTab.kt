@@ -9,6 +9,7 @@ import org.consentry.engine.EngineState
 import org.consentry.engine.Outcome
 import org.consentry.engine.Service
 import org.consentry.engine.StoreState
+import org.consentry.health.Phone
 
 /** All services, with a switch each. */
 class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: ConsentryModel) :

@@ -5,6 +5,7 @@ import android.os.Build
 import android.os.Bundle
 import org.consentry.R
 import org.consentry.engine.EngineState
+import org.consentry.health.SystemPages
 import org.consentry.vpn.Screens
 
 /** What the owner can set, and what the app is. */

@@ -50,7 +50,7 @@ class ConsentVpnService : VpnService() {
      */
     override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
         val action = intent?.action
-        val pausedUntilMs = wish.pausedUntilMs?.takeIf { it > System.currentTimeMillis() }
+        val pauseLeftMs = wish.pauseLeftMs
         val goesOn = when {
             action == STOP || (intent == null && !wish.on) -> {
                 wish.on = false
@@ -59,8 +59,12 @@ class ConsentVpnService : VpnService() {
                 end(Protection.Off)
                 false
             }
-            pausedUntilMs != null && (action == PAUSE || intent == null) -> {
-                pause(pausedUntilMs)
+            pauseLeftMs != null && (action == PAUSE || intent == null) -> {
+                pause(pauseLeftMs)
+                true
+            }
+            action == SHOW && keeper.isOpen -> {
+                if (attempts != null) countAndShow()
                 true
             }
             else -> begin()
@@ -76,6 +80,14 @@ class ConsentVpnService : VpnService() {
             end(Protection.Off)
             app.protection.revoked()
         }
+    }
+
+    /**
+     * The app was wiped away in the list of recent ones. Some makers end the process then, and what Android would start again
+     * with it; if it lives, being started twice means nothing.
+     */
+    override fun onTaskRemoved(rootIntent: Intent?) {
+        if (wish.on && wish.pauseLeftMs == null) startLater(SOON_MS)
     }
 
     override fun onDestroy() {
@@ -100,6 +112,7 @@ class ConsentVpnService : VpnService() {
             return false
         }
         wish.on = true
+        ComeBackJob.schedule(this)
         cancelAlarm()
         app.protection.begun()
         notices.healthy()
@@ -146,18 +159,18 @@ class ConsentVpnService : VpnService() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) engine.alwaysOnIs(AlwaysOn(isAlwaysOn, isLockdownEnabled))
     }
 
-    /** Lets everything pass until then, and stays: an alarm turns protection on again. */
-    private fun pause(untilMs: Long) {
+    /** Lets everything pass for so long, and stays: an alarm turns protection on again. */
+    private fun pause(forMs: Long) {
+        val untilMs = System.currentTimeMillis() + forMs
         foreground.enter(notices.paused(untilMs))
         release()
-        // Time that passes, not the clock on the wall: setting that does not make a pause longer.
-        getSystemService(AlarmManager::class.java).setAndAllowWhileIdle(
-            AlarmManager.ELAPSED_REALTIME_WAKEUP,
-            SystemClock.elapsedRealtime() + untilMs - System.currentTimeMillis(),
-            alarm(),
-        )
+        startLater(forMs)
         engine.protectionIs(Protection.Paused(untilMs))
     }
+
+    /** An alarm by time that passes, not by the clock on the wall. */
+    private fun startLater(inMs: Long) = getSystemService(AlarmManager::class.java)
+        .setAndAllowWhileIdle(AlarmManager.ELAPSED_REALTIME_WAKEUP, SystemClock.elapsedRealtime() + inMs, alarm())
 
     private fun end(next: Protection) {
         cancelAlarm()
@@ -224,11 +237,17 @@ class ConsentVpnService : VpnService() {
         /** Turn it off. */
         const val STOP = "org.consentry.STOP"
 
-        /** Let it rest until [ProtectionWish.pausedUntilMs]. */
+        /** Let it rest for [ProtectionWish.pauseLeftMs]. */
         const val PAUSE = "org.consentry.PAUSE"
+
+        /** Show the notification that is always there anew. */
+        const val SHOW = "org.consentry.SHOW"
 
         /** How often the count in the notification is brought up to date at most, in milliseconds. */
         private const val COUNT_EVERY_MS = 10 * 60 * 1000L
+
+        /** How soon it is started again after the app was wiped away, in milliseconds. */
+        private const val SOON_MS = 1000L
 
         /** An order. */
         fun order(context: Context, action: String): Intent = Intent(context, ConsentVpnService::class.java).setAction(action)

@@ -18,18 +18,23 @@ import org.consentry.engine.OuterNetwork
  *
  * @property network Android's handle; null when there is none
  * @property outer what the engine needs to know of it
+ * @property addresses the phone's own there
  * @property near networks that the phone is directly on
  * @property strictPrivateDns the owner's Private DNS server, to which look-ups go round the tunnel; null when there is none
  */
 data class Outside(
     val network: Network?,
     val outer: OuterNetwork,
+    val addresses: Set<InetAddress>,
     val near: List<Subnet>,
     val strictPrivateDns: String?,
 ) {
+    /** Whether what was connected through [earlier] goes on: the same network, and no address of ours is gone. */
+    fun keepsFlowsOf(earlier: Outside): Boolean = network == earlier.network && addresses.containsAll(earlier.addresses)
+
     companion object {
         /** No network. */
-        val NONE = Outside(null, OuterNetwork.NONE, emptyList(), null)
+        val NONE = Outside(null, OuterNetwork.NONE, emptySet(), emptyList(), null)
     }
 }
 
@@ -111,6 +116,7 @@ class NetworkWatcher(
                     ipv6 = defaults.any { it is Inet6Address } &&
                         addresses.any { it is Inet6Address && !it.isLinkLocalAddress },
                 ),
+                addresses = addresses.toSet(),
                 near = link.linkAddresses.map { Subnet(it.address, it.prefixLength) } +
                     link.routes.filterNot { it.isDefaultRoute }.map {
                         Subnet(it.destination.address, it.destination.prefixLength)

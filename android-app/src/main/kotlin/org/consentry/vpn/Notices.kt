@@ -9,6 +9,9 @@ import android.content.Intent
 import android.graphics.drawable.Icon
 import android.net.Uri
 import android.os.Build
+import android.os.Handler
+import android.os.Looper
+import android.os.SystemClock
 import android.text.format.DateFormat
 import java.text.NumberFormat
 import java.util.Date
@@ -26,9 +29,15 @@ import org.consentry.engine.Term
  * @param asksScreenLock whether only the owner's screen lock may allow something: then a screen asks for it
  */
 class Notices(private val context: Context, private val asksScreenLock: () -> Boolean = { false }) {
+    private val main = Handler(Looper.getMainLooper())
     private val manager = context.getSystemService(NotificationManager::class.java)
 
     init {
+        nameChannels()
+    }
+
+    /** Makes the channels, or names them in the language of now. */
+    fun nameChannels() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
             manager.createNotificationChannels(
                 listOfNotNull(
@@ -82,16 +91,64 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
             .setContentText(text).withLongText(text)
             .setContentIntent(screen(service.id))
             .setDeleteIntent(answer(QuestionReceiver.MUTE, service.id))
+            .setGroup(QUESTIONS)
             .setAutoCancel(true)
-            .addAction(allow(service))
+            .addAction(allow(service, R.string.action_allow_15_min, QuestionReceiver.ALLOW, Term.QUARTER_HOUR))
             .addAction(action(R.string.action_keep_blocked, answer(QuestionReceiver.KEEP_BLOCKED, service.id)))
             .addAction(action(R.string.action_mute, answer(QuestionReceiver.MUTE, service.id)))
             .build()
+        main.removeCallbacksAndMessages(service.id)
         manager.notify(service.id, QUESTION_ID, notification)
+        showGroup(asked() + service.id)
     }
 
-    /** Takes the question about a service away. */
-    fun answered(service: String) = manager.cancel(service, QUESTION_ID)
+    /** Says for some minutes, without a sound, that a grant which had an end has come to it. */
+    fun heldBackAgain(service: Service, forMs: Long) {
+        val builder = builder(QUESTIONS)
+            .setContentTitle(context.getString(R.string.held_back_again, service.shortName))
+            .setContentIntent(screen(service.id))
+            .setGroup(QUESTIONS)
+            .setAutoCancel(true)
+            .setOnlyAlertOnce(true)
+            .addAction(allow(service, R.string.action_allow_15_min, QuestionReceiver.ALLOW, Term.QUARTER_HOUR))
+            .addAction(allow(service, R.string.action_allow_always, QuestionReceiver.ALLOW_ALWAYS, Term.FOREVER))
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
+            builder.setTimeoutAfter(forMs)
+        } else {
+            main.removeCallbacksAndMessages(service.id)
+            main.postAtTime({ answered(service.id) }, service.id, SystemClock.uptimeMillis() + forMs)
+        }
+        manager.notify(service.id, QUESTION_ID, builder.build())
+        showGroup(asked() + service.id)
+    }
+
+    /** Takes what stands in a service's place away. */
+    fun answered(service: String) {
+        main.removeCallbacksAndMessages(service)
+        manager.cancel(service, QUESTION_ID)
+        showGroup(asked() - service)
+    }
+
+    /** The services whose place is taken. Android follows what we post and take away a moment later. */
+    private fun asked(): Set<String> = manager.activeNotifications.filter { it.id == QUESTION_ID }.map { it.tag }.toSet()
+
+    /** Two and more questions lie in one pile, which makes no sound of its own. */
+    private fun showGroup(services: Set<String>) {
+        val asked = services.size
+        if (asked < 2) {
+            manager.cancel(GROUP_ID)
+            return
+        }
+        val number = NumberFormat.getIntegerInstance().format(asked)
+        val builder = builder(QUESTIONS)
+            .setContentTitle(context.resources.getQuantityString(R.plurals.questions_group, asked, number))
+            .setContentIntent(openApp("services"))
+            .setGroup(QUESTIONS)
+            .setGroupSummary(true)
+            .setOnlyAlertOnce(true)
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) builder.setGroupAlertBehavior(Notification.GROUP_ALERT_CHILDREN)
+        manager.notify(GROUP_ID, builder.build())
+    }
 
     /** Says that so many services were held back about which no question was asked. Makes no sound. */
     fun summary(services: Int) {
@@ -180,14 +237,11 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
             }
         }
 
-    /** Allows for a quarter of an hour. Where a server is shared, the screen names the other service first. */
-    private fun allow(service: Service): Notification.Action {
-        val intent = if (service.sharesWith.isEmpty() && !asksScreenLock()) {
-            answer(QuestionReceiver.ALLOW, service.id)
-        } else {
-            screen(service.id, Term.QUARTER_HOUR)
-        }
-        val builder = builderOf(R.string.action_allow_15_min, intent)
+    /** Allows a service. Where a server is shared, the screen names the other service first. */
+    private fun allow(service: Service, label: Int, order: String, term: Term): Notification.Action {
+        val isAtOnce = service.sharesWith.isEmpty() && !asksScreenLock()
+        val intent = if (isAtOnce) answer(order, service.id) else screen(service.id, term)
+        val builder = builderOf(label, intent)
         // Whoever holds a locked phone may close a door, not open one.
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) builder.setAuthenticationRequired(true)
         return builder.build()
@@ -212,7 +266,7 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
     private fun screen(service: String, term: Term? = null): PendingIntent {
         val back = Intent().setClassName(context, Screens.MAIN).putExtra(Screens.EXTRA_TAB, "services")
             .addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP)
-        val intent = Screens.service(context, service, term).setData(Uri.fromParts("consentry", service, term?.code))
+        val intent = Screens.service(context, service, term).setData(Uri.fromParts("consentry", service, term?.name))
         return PendingIntent.getActivities(context, 0, arrayOf(back, intent), FLAGS)
     }
 
@@ -238,6 +292,9 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
 
         /** The place of each service's question, together with the service's id as the tag. */
         const val QUESTION_ID = 4
+
+        /** The place of the pile that several questions lie in. */
+        const val GROUP_ID = 5
 
         private const val FLAGS = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
     }

@@ -61,23 +61,26 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
     /** The owner turns protection off, until it is turned on again. */
     fun turnOff() {
         wish.on = false
+        ComeBackJob.cancel(context)
         if (!tell(ConsentVpnService.STOP)) engine.protectionIs(Protection.Off)
     }
 
     /** The owner turns protection off for a time, in milliseconds. */
     fun pause(forMs: Long) {
-        wish.pausedUntilMs = System.currentTimeMillis() + forMs
+        wish.pauseLeftMs = forMs
         if (!tell(ConsentVpnService.PAUSE)) turnOff()
     }
 
     /**
-     * The phone has started, or the app was updated: protection comes back if the owner wants it. It does not if always-on has
-     * started it already, and never takes the place of another VPN.
+     * The phone has started, the app was updated, or Android has ended the process: protection comes back if the owner wants
+     * it. It does not if always-on has started it already, nor during a pause, and never takes the place of another VPN.
      */
     fun comeBack() {
-        if (!wish.on || engine.state.value.protection.isActive) return
-        // A pause does not outlive a restart: its alarm is gone.
-        wish.pausedUntilMs = null
+        if (!wish.on) {
+            ComeBackJob.cancel(context)
+            return
+        }
+        if (engine.state.value.protection.isActive || wish.pauseLeftMs != null) return
         if (otherVpn.isThereNow()) {
             engine.protectionIs(Protection.AnotherVpn)
             notices.revoked(byAnotherVpn = true)
@@ -87,6 +90,11 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
             Permission.Given -> start()
             else -> engine.protectionIs(notPermitted(permission))
         }
+    }
+
+    /** The time or the language is another: what is always shown is shown anew. */
+    fun showAnew() {
+        if (engine.state.value.protection is Protection.On) tell(ConsentVpnService.SHOW)
     }
 
     /** Whether Android takes us for the VPN. Asking makes it so, if the owner has agreed before. */

@@ -20,11 +20,14 @@ class QuestionReceiver : BroadcastReceiver() {
             return
         }
         val service = intent.data?.schemeSpecificPart ?: return
-        if (intent.action == ALLOW && (isLocked(context) || app.wishes.asksScreenLock)) {
+        val term = when (intent.action) {
+            ALLOW -> Term.QUARTER_HOUR
+            ALLOW_ALWAYS -> Term.FOREVER
+            else -> null
+        }
+        if (term != null && (isLocked(context) || app.wishes.asksScreenLock)) {
             // Whoever holds a locked phone may close a door, not open one: the owner unlocks it, and is asked again.
-            context.startActivity(
-                Screens.service(context, service, Term.QUARTER_HOUR).addFlags(Intent.FLAG_ACTIVITY_NEW_TASK),
-            )
+            context.startActivity(Screens.service(context, service, term).addFlags(Intent.FLAG_ACTIVITY_NEW_TASK))
             return
         }
         // The process may end as soon as a receiver returns; what was decided is stored first. Null where nobody waits.
@@ -34,7 +37,7 @@ class QuestionReceiver : BroadcastReceiver() {
             pending?.finish()
         }
         when (intent.action) {
-            ALLOW -> app.engine.grant(service, term = Term.QUARTER_HOUR, via = Via.NOTIFICATION, done = done)
+            ALLOW, ALLOW_ALWAYS -> app.engine.grant(service, term = checkNotNull(term), via = Via.NOTIFICATION, done = done)
             KEEP_BLOCKED -> app.engine.revoke(service, via = Via.NOTIFICATION, done = done)
             MUTE -> app.engine.mute(service, on = true, done = done)
             else -> pending?.finish()
@@ -48,6 +51,9 @@ class QuestionReceiver : BroadcastReceiver() {
     companion object {
         /** Allow for a quarter of an hour. */
         const val ALLOW = "org.consentry.ALLOW"
+
+        /** Allow until the owner turns it off. */
+        const val ALLOW_ALWAYS = "org.consentry.ALLOW_ALWAYS"
 
         /** Keep it held back: a decision. */
         const val KEEP_BLOCKED = "org.consentry.KEEP_BLOCKED"

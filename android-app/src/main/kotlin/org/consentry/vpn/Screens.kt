@@ -18,12 +18,23 @@ object Screens {
     /** Which service [SERVICE] shows: its id. */
     const val EXTRA_SERVICE = "service"
 
-    /** For [SERVICE]: ask at once whether to allow it so long (a [Term]'s code), as it shares a server with another. */
+    /** For [SERVICE]: ask at once whether to allow it so long (a [Term]'s name), as it shares a server with another. */
     const val EXTRA_ALLOW_FOR = "allow_for"
+
+    /** For [MAIN]: ask at once whether to turn protection off. */
+    const val EXTRA_TURN_OFF = "turn_off"
+
+    /** Shows the screen with the four tabs. */
+    fun home(context: Context): Intent = Intent().setClassName(context, MAIN).putExtra(EXTRA_TAB, "home")
+
+    /** Asks whether to turn protection off. */
+    fun turnOff(context: Context): Intent = home(context).putExtra(EXTRA_TURN_OFF, true)
+        // Its PendingIntent is another than that of Home.
+        .setAction(EXTRA_TURN_OFF)
 
     /** Shows a service's screen; with [allowFor] it asks whether to allow the service so long. */
     fun service(context: Context, service: String, allowFor: Term? = null): Intent =
         Intent().setClassName(context, SERVICE).putExtra(EXTRA_SERVICE, service).apply {
-            if (allowFor != null) putExtra(EXTRA_ALLOW_FOR, allowFor.code)
+            if (allowFor != null) putExtra(EXTRA_ALLOW_FOR, allowFor.name)
         }
 }

@@ -70,12 +70,13 @@ internal class TunnelKeeper(
 
     /** Follows the network: to another tunnel if this one's addresses are now somebody else's. */
     fun follow(outside: Outside) {
-        val outerIsSame = outside.outer == this.outside.outer && outside.network == this.outside.network
+        val earlier = this.outside
         this.outside = outside
         when {
             !isOpen -> Unit
             plan != TunnelPlan.avoiding(outside.near, session) -> open(outside)
-            !outerIsSame -> engine.networkChanged(outside.outer)
+            !outside.keepsFlowsOf(earlier) -> engine.networkChanged(outside.outer, keepsFlows = false)
+            outside.outer != earlier.outer -> engine.networkChanged(outside.outer, keepsFlows = true)
         }
     }
 

@@ -4,6 +4,8 @@ import org.consentry.R
 import org.consentry.engine.AlwaysOn
 import org.consentry.engine.EngineState
 import org.consentry.engine.Protection
+import org.consentry.health.Phone
+import org.consentry.health.PhoneFacts
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull

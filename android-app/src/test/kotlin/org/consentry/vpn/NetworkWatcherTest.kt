@@ -8,6 +8,7 @@ import org.consentry.AppRunner
 import org.consentry.TestApp
 import org.consentry.engine.OuterNetwork
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -17,9 +18,9 @@ import org.robolectric.annotation.Config
 import org.robolectric.util.ReflectionHelpers
 import org.robolectric.util.ReflectionHelpers.ClassParameter.from
 
-/** Following the network behind the tunnel. API 24's routes cannot be made on a desktop. */
+/** Following the network behind the tunnel. */
 @RunWith(AppRunner::class)
-@Config(sdk = [35], application = TestApp::class)
+@Config(sdk = [24, 35], application = TestApp::class)
 class NetworkWatcherTest {
     private val connectivity = TestApp.now.getSystemService(ConnectivityManager::class.java)
     private val networks = Networks(connectivity)
@@ -89,6 +90,7 @@ class NetworkWatcherTest {
     }
 
     @Test
+    @Config(sdk = [35])
     fun `IPv4 through a translator`() {
         val link = Networks.link("rmnet0", listOf("2001:db8:2::9/64"), listOf("2001:db8:2::1"), listOf("fe80::1"))
         link.nat64Prefix = ReflectionHelpers.callConstructor(
@@ -117,6 +119,7 @@ class NetworkWatcherTest {
     }
 
     @Test
+    @Config(sdk = [35])
     fun `a strict Private DNS is noticed`() {
         val strict = Networks.link("wlan0", listOf("192.168.1.20/24"), listOf("192.168.1.1"), listOf("192.168.1.1"))
         strict.setUsePrivateDns(true)
@@ -147,5 +150,32 @@ class NetworkWatcherTest {
         watcher.stop()
         idle()
         assertEquals(emptyList<Outside>(), seen)
+    }
+
+    @Test
+    fun `connections go on while network and addresses stay`() {
+        watcher.start()
+        val network = networks.announce(1, home)
+        idle()
+        val first = watcher.outside
+        networks.change(
+            network,
+            Networks.link(
+                "wlan0",
+                listOf("192.168.1.20/24", "2001:db8:1::20/64", "2001:db8:1::99/64", "fe80::20/64"),
+                dns = listOf("192.168.1.2"),
+                gateways = listOf("192.168.1.1", "fe80::1"),
+            ),
+        )
+        idle()
+        assertTrue("another resolver, and one address more", watcher.outside.keepsFlowsOf(first))
+        val more = watcher.outside
+        networks.change(network, Networks.link("wlan0", listOf("192.168.1.77/24"), gateways = listOf("192.168.1.1")))
+        idle()
+        assertFalse("our address is another", watcher.outside.keepsFlowsOf(more))
+        networks.announce(2, home)
+        idle()
+        assertFalse("the same addresses on another network", watcher.outside.keepsFlowsOf(first))
+        assertFalse(Outside.NONE.keepsFlowsOf(first))
     }
 }

@@ -66,18 +66,21 @@ class Networks(private val connectivity: ConnectivityManager) {
             for (text in addresses) {
                 val (address, prefix) = text.split('/')
                 link.addLinkAddress(make<LinkAddress>(InetAddress.getByName(address), prefix.toInt()))
-                link.addRoute(route(address(address), prefix.toInt(), null, name))
+                link.addRoute(route(address(address), prefix.toInt(), nowhere(address(address)), name))
             }
             for (gateway in gateways) {
-                val all = ByteArray(if (address(gateway) is Inet4Address) 4 else 16)
-                link.addRoute(route(InetAddress.getByAddress(all), 0, address(gateway), name))
+                link.addRoute(route(nowhere(address(gateway)), 0, address(gateway), name))
             }
             link.setDnsServers(dns.map(::address))
         }
 
         private fun address(text: String): InetAddress = InetAddress.getByName(text)
 
-        private fun route(to: InetAddress, prefix: Int, gateway: InetAddress?, name: String): RouteInfo =
+        /** `0.0.0.0` or `::`: no gateway, in a form that API 24 need not make with what only a phone has. */
+        private fun nowhere(like: InetAddress): InetAddress =
+            InetAddress.getByAddress(ByteArray(if (like is Inet4Address) 4 else 16))
+
+        private fun route(to: InetAddress, prefix: Int, gateway: InetAddress, name: String): RouteInfo =
             ReflectionHelpers.callConstructor(
                 RouteInfo::class.java,
                 from(IpPrefix::class.java, make<IpPrefix>(to, prefix)),

@@ -1,9 +1,11 @@
 package org.consentry.vpn
 
+import android.app.Notification
 import android.content.Context
 import android.content.Intent
 import android.net.Network
 import android.net.VpnService
+import android.os.Build
 import org.robolectric.annotation.Implementation
 import org.robolectric.annotation.Implements
 import org.robolectric.annotation.Resetter
@@ -27,7 +29,16 @@ class PhoneVpn : ShadowService() {
         return true
     }
 
+    @Implementation(minSdk = Build.VERSION_CODES.Q)
+    public override fun startForeground(id: Int, notification: Notification, type: Int) {
+        if (type in refusedTypes) throw SecurityException("type $type refused by the test")
+        super.startForeground(id, notification, type)
+    }
+
     companion object {
+        /** Foreground types that Android does not let us have. */
+        var refusedTypes = emptySet<Int>()
+
         /** Android's question to the owner; null when the owner has said yes. */
         var question: Intent? = null
 
@@ -54,6 +65,7 @@ class PhoneVpn : ShadowService() {
         @JvmStatic
         @Resetter
         fun forget() {
+            refusedTypes = emptySet()
             question = null
             refusal = null
             asked = 0

@@ -3,6 +3,8 @@ package org.consentry.vpn
 import android.app.AlarmManager
 import android.app.ForegroundServiceStartNotAllowedException
 import android.app.NotificationManager
+import android.app.job.JobParameters
+import android.app.job.JobScheduler
 import android.content.Context
 import android.content.Intent
 import android.content.pm.ServiceInfo
@@ -10,24 +12,30 @@ import android.net.ConnectivityManager
 import android.net.LinkProperties
 import android.net.NetworkCapabilities
 import android.os.Build
+import android.provider.Settings
+import java.time.Duration
 import org.consentry.AppRunner
+import org.consentry.R
 import org.consentry.TestApp
 import org.consentry.engine.EngineFailure
 import org.consentry.engine.Protection
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
+import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ServiceController
 import org.robolectric.annotation.Config
 import org.robolectric.shadow.api.Shadow
 import org.robolectric.shadows.ShadowService
+import org.robolectric.shadows.ShadowSystemClock
 
 /** Turning protection on and off, and all that may come between. */
 @RunWith(AppRunner::class)
@@ -202,9 +210,57 @@ class ProtectionTest {
             assertEquals(event, ConsentVpnService.START, started()?.action)
             app.engine.protectionIs(Protection.Off)
         }
-        BootReceiver().onReceive(app, Intent("android.intent.action.TIME_SET"))
+        BootReceiver().onReceive(app, Intent("android.intent.action.DREAMING_STARTED"))
         assertNull("another event means nothing", started())
     }
+
+    @Test
+    fun `it comes back by every road that Android leaves open`() {
+        turnOn()
+        service!!.get().onTaskRemoved(null)
+        alarms.fireAlarm(alarms.scheduledAlarms.single())
+        assertEquals("wiped away from the recent apps", ConsentVpnService.START, started()?.action)
+        val job = app.getSystemService(JobScheduler::class.java).allPendingJobs.single()
+        assertTrue("after a restart, too", job.isPersisted)
+        // As after the end of the process.
+        service!!.get().onDestroy()
+        app.settle()
+        assertEquals(Protection.Off, protection)
+        for (road in listOf<() -> Unit>(
+            { Robolectric.buildService(ComeBackJob::class.java).create().get().onStartJob(shadowParameters()) },
+            { BootReceiver().onReceive(app, Intent(Intent.ACTION_TIME_CHANGED)) },
+            { BootReceiver().onReceive(app, Intent(Intent.ACTION_TIMEZONE_CHANGED)) },
+        )) {
+            road()
+            assertEquals(ConsentVpnService.START, started()?.action)
+            app.engine.protectionIs(Protection.Off)
+        }
+    }
+
+    @Test
+    fun `what the owner turned off does not come back`() {
+        turnOn()
+        app.protection.turnOff()
+        order(started())
+        service!!.get().onTaskRemoved(null)
+        assertTrue(alarms.scheduledAlarms.isEmpty())
+        assertTrue(app.getSystemService(JobScheduler::class.java).allPendingJobs.isEmpty())
+        BootReceiver().onReceive(app, Intent(Intent.ACTION_TIME_CHANGED))
+        assertNull(started())
+    }
+
+    @Test
+    fun `another language is spoken at once`() {
+        turnOn()
+        RuntimeEnvironment.setQualifiers("zh-rCN")
+        app.onConfigurationChanged(app.resources.configuration)
+        order(started())
+        val chinese = title(Notices.STANDING_ID)
+        assertEquals(app.getString(R.string.notice_on_none), chinese)
+        assertNotEquals("On. Nothing held back so far today", chinese)
+    }
+
+    private fun shadowParameters() = Shadow.newInstanceOf(JobParameters::class.java)
 
     @Test
     fun `at boot nothing is done if always-on has started it`() {
@@ -323,7 +379,7 @@ class ProtectionTest {
         alarms.fireAlarm(alarms.scheduledAlarms.single())
         order(started())
         assertTrue("$protection", protection is Protection.On)
-        assertNull(wish.pausedUntilMs)
+        assertNull(wish.pauseLeftMs)
     }
 
     @Test
@@ -345,12 +401,24 @@ class ProtectionTest {
     @Test
     fun `Android ended the process during a pause`() {
         wish.on = true
-        wish.pausedUntilMs = System.currentTimeMillis() + 60_000
+        wish.pauseLeftMs = 60_000
         order(null as Intent?)
         assertTrue("$protection", protection is Protection.Paused)
-        wish.pausedUntilMs = System.currentTimeMillis() - 1
+        BootReceiver().onReceive(app, Intent(Intent.ACTION_TIME_CHANGED))
+        assertNull("nobody ends it early", started())
+        ShadowSystemClock.advanceBy(Duration.ofSeconds(61))
         order(null as Intent?)
         assertTrue("the pause is over", protection is Protection.On)
+    }
+
+    @Test
+    fun `a pause does not outlive the phone's restart`() {
+        wish.on = true
+        wish.pauseLeftMs = 60_000
+        Settings.Global.putInt(app.contentResolver, Settings.Global.BOOT_COUNT, 7)
+        assertNull(wish.pauseLeftMs)
+        BootReceiver().onReceive(app, Intent(Intent.ACTION_BOOT_COMPLETED))
+        assertEquals(ConsentVpnService.START, started()?.action)
     }
 
     @Test
@@ -392,6 +460,22 @@ class ProtectionTest {
         turnOn()
         val type = service!!.get().foregroundServiceType
         assertEquals(ServiceInfo.FOREGROUND_SERVICE_TYPE_SYSTEM_EXEMPTED, type)
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `where Android does not count it as an exempt VPN, the other type is used`() {
+        PhoneVpn.refusedTypes = setOf(ServiceInfo.FOREGROUND_SERVICE_TYPE_SYSTEM_EXEMPTED)
+        turnOn()
+        assertEquals(ServiceInfo.FOREGROUND_SERVICE_TYPE_SPECIAL_USE, service!!.get().foregroundServiceType)
+        assertNull("all is well", title(Notices.HEALTH_ID))
+    }
+
+    @Test
+    @Config(sdk = [24])
+    fun `there are no foreground types yet`() {
+        turnOn()
+        assertEquals(Notices.STANDING_ID, shadow().lastForegroundNotificationId)
     }
 
     @Test

@@ -55,14 +55,14 @@ class QuestionsTest {
 
     /** The engine tells of an attempt. */
     private fun tell(service: String, app: String? = "\"com.xiaomi.xmsf\"", first: Boolean = true) {
-        val host = ReflectionHelpers.getField<EngineHost>(this.app.engine, "host")
-        host.event(
-            """{"event":"attempt","first_of_service":$first,"id":1,"first_ms":0,"last_ms":0,"count":1,"app":$app,
-            "service":"$service","host":null,"signal":null,"address":null,"port":null,"proto":"tcp","certainty":null,
-            "reason":"","identifiers":[],"bytes_held":0}""",
-        )
+        ReflectionHelpers.getField<EngineHost>(this.app.engine, "host").event(attempt(service, app, first))
         this.app.settle()
     }
+
+    private fun attempt(service: String, app: String?, first: Boolean) =
+        """{"event":"attempt","first_of_service":$first,"id":1,"first_ms":0,"last_ms":0,"count":1,"app":$app,
+        "service":"$service","host":null,"signal":null,"address":null,"port":null,"proto":"tcp","certainty":null,
+        "reason":"","identifiers":[],"bytes_held":0}"""
 
     private fun question(service: String): Notification? = shown.getNotification(service, Notices.QUESTION_ID)
 
@@ -208,7 +208,7 @@ class QuestionsTest {
         val screen = shadowOf(allow).savedIntents.last()
         assertEquals(Screens.SERVICE, screen.component!!.className)
         assertEquals("xiaomi.cloud_messaging", screen.getStringExtra(Screens.EXTRA_SERVICE))
-        assertEquals("15m", screen.getStringExtra(Screens.EXTRA_ALLOW_FOR))
+        assertEquals("QUARTER_HOUR", screen.getStringExtra(Screens.EXTRA_ALLOW_FOR))
     }
 
     @Test
@@ -274,5 +274,27 @@ class QuestionsTest {
         }
         app.settle()
         assertEquals(ConsentState.Off, consent("xiaomi.push"))
+    }
+
+    @Test
+    fun `questions lie in one pile, and one alone does not`() {
+        val services = listOf("xiaomi.push", "google.fcm", "xiaomi.account")
+        services.forEach { tell(it) }
+        assertEquals("3 services want to connect", shadowOf(shown.getNotification(Notices.GROUP_ID)).contentTitle)
+        assertTrue(services.all { question(it)!!.group == shown.getNotification(Notices.GROUP_ID).group })
+        services.take(2).forEach { press(it, "Keep blocked") }
+        assertNull(shown.getNotification(Notices.GROUP_ID))
+        assertNotNull(question("xiaomi.account"))
+    }
+
+    @Test
+    fun `ten thousand attempts a minute ask no more often`() {
+        val services = app.engine.state.value.services.filter { it.standing == Standing.NEEDS_CONSENT }.map { it.id }
+        val host = ReflectionHelpers.getField<EngineHost>(app.engine, "host")
+        repeat(10_000) { host.event(attempt(services[it % services.size], "\"com.xiaomi.xmsf\"", it < services.size)) }
+        app.settle()
+        val notifications = shown.allNotifications.size
+        assertTrue("three questions, their pile and the summary: $notifications", notifications <= 5)
+        assertEquals(3, services.count { question(it) != null })
     }
 }
