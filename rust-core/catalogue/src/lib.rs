@@ -102,6 +102,12 @@ impl Catalogue {
         })
     }
 
+    /// The text of the files that the catalogue of the program was made from, in the order of its services, one behind the other: what
+    /// a fingerprint of it is taken from.
+    pub fn builtin_text() -> String {
+        builtin::Builtin::unpack().files().map(|(_, text)| text).collect()
+    }
+
     /// Parses and checks catalogue files given as (file name, text). The name is only used in errors.
     ///
     /// Files of one catalogue are given together: ids, hosts, addresses, signatures and packages are checked across all of

@@ -17,7 +17,12 @@ pub(super) struct Examination<'a> {
 
 impl<'a> Examination<'a> {
     pub(super) fn new(rules: Rules<'a>, sink: Sink<'a>) -> Self {
-        Self { shared: Shared { rules, names: NameMap::new(), order: Order::new(sink), held: 0 } }
+        Self { shared: Shared { rules, names: NameMap::new(), order: Order::new(sink), held: 0, app: None } }
+    }
+
+    /// A frame begins; the capture says that it belongs to this app.
+    pub(super) fn begin_frame(&mut self, app: Option<String>) {
+        self.shared.app = app;
     }
 
     /// Whether records can no longer be handed on.

@@ -17,6 +17,8 @@ pub(super) struct Shared<'a> {
     pub(super) order: Order<'a>,
     /// Bytes held by all flows that have yet to say whom they are for.
     pub(super) held: usize,
+    /// The app that the current frame belongs to, where the capture says so.
+    pub(super) app: Option<String>,
 }
 
 /// Bytes held by all flows together before flows that are slow to say whom they are for are given up.
@@ -48,6 +50,8 @@ pub(super) enum Talk {
 pub(super) struct About {
     number: u64,
     pub(super) endpoints: Endpoints,
+    /// The app it belongs to, where the capture says so.
+    app: Option<Arc<str>>,
     /// What DNS had called the server by the time the flow began.
     names: Vec<Arc<str>>,
     pub(super) heard: Heard,
@@ -69,6 +73,7 @@ impl Flow {
         let about = About {
             number,
             endpoints: *endpoints,
+            app: shared.app.as_deref().map(Arc::from),
             names: shared.names.names(endpoints.server.ip()).to_vec(),
             heard: Heard::new(protocol, time),
             now: time,
@@ -111,7 +116,8 @@ impl About {
 
     /// Judges what was heard.
     pub(super) fn judge(&self, heard: Heard, shared: &Shared<'_>) -> Record {
-        heard.record(self.number, &self.endpoints, &self.names, &shared.rules)
+        let record = heard.record(self.number, &self.endpoints, &self.names, &shared.rules);
+        Record { app: self.app.clone(), ..record }
     }
 
     /// Ends the current record and the flow.

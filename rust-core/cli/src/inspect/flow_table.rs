@@ -55,8 +55,9 @@ impl FlowTable {
 
 fn who(record: &Record) -> String {
     let host = record.host.as_deref().map(|host| format!("{}\n", printable(host))).unwrap_or_default();
+    let app = record.app.as_deref().map(|app| format!("app: {}\n", printable(app))).unwrap_or_default();
     format!(
-        "{host}{} over {}\nto {}\nfrom {}\n{}",
+        "{host}{app}{} over {}\nto {}\nfrom {}\n{}",
         record.protocol,
         record.transport,
         record.destination,
@@ -82,8 +83,7 @@ fn why(record: &Record) -> String {
 
 /// The capture in a sentence or two.
 pub(super) fn summary(totals: &Totals) -> String {
-    let denied: Vec<&str> =
-        totals.services.iter().filter(|(_, service)| service.denied > 0).map(|(id, _)| id.as_str()).collect();
+    let denied: Vec<&str> = totals.denied_services.iter().map(String::as_str).collect();
     let verdicts = match (totals.denied, denied.as_slice()) {
         (0, _) => "nothing denied".to_owned(),
         (number, []) => format!("{number} denied"),

@@ -3,6 +3,7 @@
 mod examination;
 mod flow;
 mod flow_table;
+mod hashed;
 mod heard;
 mod order;
 mod own_values;
@@ -22,18 +23,21 @@ use consentry_inspect::capture::{CaptureError, Flows, Reader};
 use consentry_runtime::clock;
 use examination::Examination;
 use flow_table::FlowTable;
+use hashed::Hashed;
 use heard::Rules;
 use indicatif::{ProgressBar, ProgressStyle};
 use record::{Decision, Record};
-use report::Report;
+use report::{Report, Subject};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read, Write};
 use std::path::Path;
 
 /// A capture smaller than this is read before a progress bar could be looked at, in bytes.
 const WORTH_A_BAR: u64 = 32 << 20;
+/// Bytes of the capture read at a time.
+const INPUT_BUFFER: usize = 256 * 1024;
 /// How often the progress bar is moved, in frames.
 const FRAMES_PER_TICK: u64 = 16_384;
 
@@ -50,16 +54,8 @@ pub(crate) struct Totals {
     bytes_out: u64,
     bytes_in: u64,
     last_flow: u64,
-    services: BTreeMap<String, ServiceTotals>,
-}
-
-/// What was recorded about one service.
-#[derive(Debug, Default)]
-pub(crate) struct ServiceTotals {
-    records: u64,
-    denied: u64,
-    bytes_out: u64,
-    identifiers: Vec<String>,
+    /// Services of which something was denied.
+    denied_services: BTreeSet<String>,
 }
 
 impl Totals {
@@ -73,14 +69,11 @@ impl Totals {
         self.denied += denied;
         self.bytes_out += record.bytes_out;
         self.bytes_in += record.bytes_in;
-        if let Some(service) = &record.service {
-            let totals = self.services.entry(service.clone()).or_default();
-            totals.records += 1;
-            totals.denied += denied;
-            totals.bytes_out += record.bytes_out;
-            totals.identifiers.extend(record.identifier_kinds());
-            totals.identifiers.sort_unstable();
-            totals.identifiers.dedup();
+        if let Some(service) = &record.service
+            && denied > 0
+            && !self.denied_services.contains(service)
+        {
+            self.denied_services.insert(service.clone());
         }
     }
 }
@@ -89,40 +82,68 @@ impl Totals {
 pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let path = arguments.capture.as_path();
     let (input, length) = open(path)?;
-    let mut reader = Reader::new(input).map_err(|error| unreadable(path, &error))?;
     let catalogue = Catalogue::builtin();
     let rules = Rules {
         catalogue,
         policy: policy(arguments, catalogue)?,
         own: own_values::read(arguments.own.as_deref())?,
     };
+    let own_values = rules.own.is_some();
+    let mut report = arguments.report.as_deref().map(Report::begin).transpose()?;
+    let input = Hashed::new(input, report.is_some());
+    let mut input = BufReader::with_capacity(INPUT_BUFFER, input);
 
     let totals = RefCell::new(Totals::default());
     let mut printer = Printer::new(arguments.format);
-    let mut report = arguments.report.as_deref().map(Report::begin).transpose()?;
-    let sink = |record: Record| {
-        totals.borrow_mut().count(&record);
-        if let Some(report) = &mut report {
-            report.add(&record)?;
-        }
-        printer.print(&record)
-    };
-    let mut flows = Flows::new(Examination::new(rules, Box::new(sink)));
+    let mut remarks = Vec::new();
     // What was readable before a fault is judged and shown; the fault is told last.
-    let fault = read(&mut reader, &mut flows, &totals, length);
-    flows.finish().finish()?;
-
+    let fault = match Reader::new(&mut input) {
+        Err(error) => Some(error),
+        Ok(mut reader) => {
+            let sink = |record: Record| {
+                totals.borrow_mut().count(&record);
+                if let Some(report) = &mut report {
+                    report.add(&record)?;
+                }
+                printer.print(&record)
+            };
+            let mut flows = Flows::new(Examination::new(rules, Box::new(sink)));
+            let length = length.filter(|_| !reader.is_compressed());
+            let fault = read(&mut reader, &mut flows, &totals, length);
+            flows.finish().finish()?;
+            remarks = reader.remarks().to_vec();
+            fault
+        }
+    };
     let totals = totals.into_inner();
-    printer.finish(&totals)?;
+    let unread = fault.is_some() && totals.frames == 0;
+    if !unread {
+        printer.finish(&totals)?;
+    }
+    let without_ip = (totals.frames > 0 && totals.not_ip == totals.frames)
+        .then(|| format!("none of its {} frames carries IP", totals.frames));
+    let fault = fault.as_ref().map(ToString::to_string).or(without_ip);
     if let Some(report) = report {
-        let fault = fault.as_ref().map(ToString::to_string);
-        report.finish(path, &totals, fault.as_deref())?;
+        let (length, capture_hash) = input.into_inner().finish();
+        let name = path.file_name().map_or_else(|| name(path), |name| name.to_string_lossy().into());
+        report.finish(&Subject {
+            name: &name,
+            totals: &totals,
+            fault: fault.clone(),
+            length,
+            capture_hash,
+            catalogue_hash: hashed::of_text(&Catalogue::builtin_text()),
+            remarks: &remarks,
+            consent: if arguments.state.is_some() {
+                "that of the state folder given"
+            } else {
+                "none given: every service that needs it counts as not granted"
+            },
+            own_values,
+        })?;
     }
     match fault {
-        Some(error) => Err(unreadable(path, &error)),
-        None if totals.frames > 0 && totals.not_ip == totals.frames => {
-            Err(Failure::BadInput(format!("{}: none of its {} frames carries IP", name(path), totals.frames)))
-        }
+        Some(fault) => Err(Failure::BadInput(format!("{}: {fault}", name(path)))),
         None => Ok(()),
     }
 }
@@ -143,10 +164,13 @@ fn read<R: Read>(
             Err(error) => break Some(error),
             Ok(Some(frame)) => {
                 frames += 1;
-                match frame.link.ip_packet(frame.bytes) {
-                    None => not_ip += 1,
-                    Some(packet) => unreadable += u64::from(!flows.packet(frame.time, packet)),
+                flows.observer().begin_frame(frame.app());
+                let mut any = false;
+                for packet in frame.link.ip_packets(frame.bytes) {
+                    any = true;
+                    unreadable += u64::from(!flows.packet(frame.time, packet));
                 }
+                not_ip += u64::from(!any);
             }
         }
         if frames % FRAMES_PER_TICK == 0 {
@@ -189,7 +213,7 @@ fn policy(arguments: &arguments::Inspect, catalogue: &Catalogue) -> Result<Polic
 /// Opens the capture; also tells how long it is, where that is known.
 fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
     if path == Path::new("-") {
-        return Ok((Box::new(BufReader::with_capacity(256 * 1024, io::stdin().lock())), None));
+        return Ok((Box::new(io::stdin().lock()), None));
     }
     let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
     let metadata = file.metadata().map_err(|error| Failure::file("read", path, &error))?;
@@ -197,11 +221,7 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
         return Err(Failure::BadInput(format!("{} is a folder, not a capture file", path.display())));
     }
     let length = metadata.is_file().then_some(metadata.len());
-    Ok((Box::new(BufReader::with_capacity(256 * 1024, file)), length))
-}
-
-fn unreadable(path: &Path, error: &CaptureError) -> Failure {
-    Failure::BadInput(format!("{}: {error}", name(path)))
+    Ok((Box::new(file), length))
 }
 
 fn name(path: &Path) -> String {

@@ -8,6 +8,7 @@ use consentry_inspect::capture::{Endpoints, Timestamp};
 use consentry_inspect::identifiers::{Form, Identifier};
 use serde::{Serialize, Serializer};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// One line of `consentry inspect --format jsonl`.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +26,9 @@ pub(crate) struct Record {
     /// The side that answers.
     #[serde(rename = "dst")]
     pub(crate) destination: SocketAddr,
+    /// The app it belongs to, as people see its name; only where the capture says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) app: Option<Arc<str>>,
     /// What is spoken: `tls`, `quic`, `http`, `dns`, `mi_push`, ... or `unknown`.
     pub(crate) protocol: &'static str,
     /// The name the flow is about.
@@ -71,6 +75,7 @@ impl Record {
             transport: transport(endpoints),
             source: endpoints.client,
             destination: endpoints.server,
+            app: None,
             protocol: "unknown",
             host: None,
             signal: None,

@@ -12,12 +12,13 @@ fn inspect(name: &str, bytes: &[u8]) -> crate::program::Said {
 
 #[test]
 fn each_fault_is_told_in_one_line_with_the_files_name() {
-    let faults: [(&str, &[u8], &str); 5] = [
+    let faults: [(&str, &[u8], &str); 6] = [
+        ("cut.pcap.gz", b"\x1f\x8b\x08\x00", "cannot read on at offset 0"),
         ("empty.pcap", b"", "empty"),
         ("text.pcap", b"this is no capture", "not a capture file"),
-        ("zip.pcap", b"\x1f\x8b\x08\x00", "gzip"),
+        ("zip.pcap", b"BZh9", "bzip2"),
         ("short.pcap", b"\xd4\xc3\xb2\xa1\x02\x00", "offset 4"),
-        ("wireless.pcap", &Capture::new().pcap_with(127, &[]), "link type 127"),
+        ("bluetooth.pcap", &Capture::new().pcap_with(201, &[]), "link type 201"),
     ];
     for (name, bytes, says) in faults {
         let said = inspect(name, bytes);
@@ -81,4 +82,31 @@ fn bytes_changed_anywhere_never_crash_it() {
         let said = inspect("changed.pcap", &changed);
         assert!(matches!(said.status, 0 | 2), "at {place}: {said:?}");
     }
+}
+
+#[test]
+fn compressed_captures_are_read_from_files_and_from_standard_input() {
+    let mut capture = Capture::new();
+    capture.stream("192.0.2.9:5222", &mi_push_hello(true));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &capture.pcap()).unwrap();
+    let gzip = encoder.finish().unwrap();
+    assert_eq!(json_lines(&inspect("twin.pcap.gz", &gzip).fine())[0]["service"], "xiaomi.push");
+    let said = run_with_input(&["inspect", "-", "--format", "jsonl"], &gzip).fine();
+    assert_eq!(json_lines(&said)[0]["service"], "xiaomi.push");
+}
+
+#[test]
+fn an_app_that_the_capture_names_is_shown() {
+    let mut capture = Capture::new();
+    capture.stream("192.0.2.9:5222", &mi_push_hello(true));
+    for packet in capture.packets() {
+        // PCAPdroid's trailer: magic, user id, name, checksum.
+        packet.extend([1, 7, 0x20, 0x21, 0, 0, 0x27, 0x8B]);
+        packet.extend(b"Mi Browser\0\0\0\0\0\0\0\0\0\0");
+        packet.extend([9; 4]);
+    }
+    let header = [&[0; 12][..], &[8, 0]].concat();
+    let records = json_lines(&inspect("app.pcap", &capture.pcap_with(1, &header)).fine());
+    assert_eq!((&records[0]["app"], &records[0]["service"]), (&"Mi Browser".into(), &"xiaomi.push".into()));
 }

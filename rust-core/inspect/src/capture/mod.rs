@@ -2,27 +2,30 @@
 //!
 //! Three layers, each usable by itself and each bounded in memory, however long the capture is:
 //!
-//! 1. [`Reader`] takes records out of a pcap or pcapng file, one at a time.
+//! 1. [`Reader`] takes records out of a pcap or pcapng file, plain or compressed, one at a time.
 //! 2. [`LinkType::ip_packet`] takes the link-layer header off, and [`Packet::parse`] reads the IP packet inside.
 //! 3. [`Flows`] puts fragments and TCP segments in order and tells an [`Observer`] what each flow said.
 //!
 //! Nothing here does I/O of its own or reads a clock: bytes come from any [`std::io::Read`], time from the capture.
 
+mod compressed;
 mod error;
 mod flows;
 mod fragments;
 mod link;
 mod packet;
 mod pcap;
+mod pcapdroid;
 mod pcapng;
 mod reader;
 mod stream;
+mod wireless;
 
 pub use error::CaptureError;
 pub use flows::{Direction, Endpoints, Flows, Interest, Observer};
-pub use link::LinkType;
+pub use link::{IpPackets, LinkType};
 pub use packet::{Fragment, Packet, Payload, TcpHeader, Transport};
-pub use reader::{Frame, Reader};
+pub use reader::{Frame, Reader, Remark};
 pub use stream::Piece;
 
 /// Nanoseconds since 1 January 1970, 00:00 UTC. Captures may hold any value: it is never trusted to grow.

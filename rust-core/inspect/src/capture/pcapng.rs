@@ -1,6 +1,6 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng): sections, each with its own byte order and interfaces.
 
-use super::reader::{Found, LONGEST_RECORD, Source};
+use super::reader::{Found, LONGEST_RECORD, Remarks, Source};
 use super::{CaptureError, LinkType, Timestamp};
 use std::io::Read;
 
@@ -12,6 +12,8 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
+/// A text that somebody wrote, in any block.
+const OPTION_COMMENT: u16 = 1;
 const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 
@@ -44,7 +46,11 @@ pub(super) struct Section {
 
 impl Section {
     /// Reads a section header whose block type has just been taken. `offset` is where its block starts.
-    pub(super) fn open<R: Read>(source: &mut Source<R>, offset: u64) -> Result<Self, CaptureError> {
+    pub(super) fn open<R: Read>(
+        source: &mut Source<R>,
+        offset: u64,
+        remarks: &mut Remarks,
+    ) -> Result<Self, CaptureError> {
         let mut head = Vec::new();
         source.take_all("section header", 8, &mut head)?;
         let big_endian = match head[4..8] {
@@ -62,7 +68,19 @@ impl Section {
             let reason = format!("the section header claims a length of {length} bytes");
             return Err(CaptureError::Damaged { offset, reason });
         }
-        source.skip("section header", u64::from(length) - 12)?;
+        // Behind type, length and magic: version and section length, then options, then the length again.
+        let rest = u64::from(length) - 12;
+        if length > LONGEST_RECORD {
+            source.skip("section header", rest)?;
+            return Ok(section);
+        }
+        source.take_all("section header", rest, &mut head)?;
+        let options = head.get(12..head.len() - 4).unwrap_or_default();
+        section.options(options, |code, value| {
+            if code == OPTION_COMMENT {
+                remarks.add(offset, value);
+            }
+        });
         Ok(section)
     }
 
@@ -71,6 +89,7 @@ impl Section {
         &mut self,
         source: &mut Source<R>,
         block: &mut Vec<u8>,
+        remarks: &mut Remarks,
     ) -> Result<Option<Found>, CaptureError> {
         loop {
             let offset = source.offset;
@@ -78,7 +97,7 @@ impl Section {
                 return Ok(None);
             }
             if block[..] == SECTION_HEADER {
-                *self = Self::open(source, offset)?;
+                *self = Self::open(source, offset, remarks)?;
                 continue;
             }
             let kind = self.u32(block, 0);
@@ -106,14 +125,37 @@ impl Section {
             }
             block.truncate(body_len as usize);
             if kind == INTERFACE {
-                self.add_interface(block, offset)?;
+                self.add_interface(block, offset, remarks)?;
             } else {
-                return self.packet(kind, block, offset).map(Some);
+                let found = self.packet(kind, block, offset)?;
+                // Only these have options behind the packet and its padding.
+                if kind == ENHANCED_PACKET {
+                    let end = found.bytes.end.next_multiple_of(4);
+                    self.options(block.get(end..).unwrap_or_default(), |code, value| {
+                        if code == OPTION_COMMENT {
+                            remarks.add(offset, value);
+                        }
+                    });
+                }
+                return Ok(Some(found));
             }
         }
     }
 
-    fn add_interface(&mut self, body: &[u8], offset: u64) -> Result<(), CaptureError> {
+    /// Calls `visit` with each option: code, length and value padded to four bytes; code 0 ends the list.
+    fn options(&self, mut options: &[u8], mut visit: impl FnMut(u16, &[u8])) {
+        while options.len() >= 4 {
+            let (code, length) = (self.u16(options, 0), usize::from(self.u16(options, 2)));
+            let Some(value) = options.get(4..4 + length) else { break };
+            if code == 0 {
+                break;
+            }
+            visit(code, value);
+            options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+
+    fn add_interface(&mut self, body: &[u8], offset: u64, remarks: &mut Remarks) -> Result<(), CaptureError> {
         if body.len() < 8 || self.interfaces.len() == MOST_INTERFACES {
             let reason = "the interface description is too short, or one too many".to_owned();
             return Err(CaptureError::Damaged { offset, reason });
@@ -124,29 +166,21 @@ impl Section {
             ticks: 1_000_000,
             offset_seconds: 0,
         };
-        let mut options = &body[8..];
-        // code, length, value padded to four bytes; code 0 ends the list
-        while options.len() >= 4 {
-            let (code, length) = (self.u16(options, 0), usize::from(self.u16(options, 2)));
-            let Some(value) = options.get(4..4 + length) else { break };
-            match (code, value) {
-                (0, _) => break,
-                (OPTION_TSRESOL, [resolution, ..]) => {
-                    // The upper bit chooses powers of two; finer than 2^-63 or 10^-19 does not fit and is not in use.
-                    let power = u32::from(resolution & 0x7f);
-                    let base: u64 = if resolution & 0x80 == 0 { 10 } else { 2 };
-                    interface.ticks = base.checked_pow(power).unwrap_or(1_000_000);
-                }
-                (OPTION_TSOFFSET, value) if value.len() == 8 => {
-                    let bytes = value.try_into().expect("eight bytes, checked above");
-                    interface.offset_seconds =
-                        if self.big_endian { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) };
-                }
-                _ => {}
+        self.options(&body[8..], |code, value| match (code, value) {
+            (OPTION_COMMENT, value) => remarks.add(offset, value),
+            (OPTION_TSRESOL, [resolution, ..]) => {
+                // The upper bit chooses powers of two; finer than 2^-63 or 10^-19 does not fit and is not in use.
+                let power = u32::from(resolution & 0x7f);
+                let base: u64 = if resolution & 0x80 == 0 { 10 } else { 2 };
+                interface.ticks = base.checked_pow(power).unwrap_or(1_000_000);
             }
-            let padded = 4 + length.next_multiple_of(4);
-            options = options.get(padded..).unwrap_or_default();
-        }
+            (OPTION_TSOFFSET, value) if value.len() == 8 => {
+                let bytes = value.try_into().expect("eight bytes, checked above");
+                interface.offset_seconds =
+                    if self.big_endian { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) };
+            }
+            _ => {}
+        });
         self.interfaces.push(interface);
         Ok(())
     }

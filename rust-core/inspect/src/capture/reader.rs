@@ -1,7 +1,8 @@
 //! One reader for both capture formats.
 
+use super::compressed::Input;
 use super::pcapng::Section;
-use super::{CaptureError, LinkType, Timestamp, pcap, pcapng};
+use super::{CaptureError, LinkType, Timestamp, pcap, pcapdroid, pcapng};
 use std::io::{self, Read};
 
 /// A record longer than this is taken for damage. The longest real ones are GSO packets of a few hundred kilobytes.
@@ -18,8 +19,47 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
     /// How long the packet was on the wire, in bytes; more than `bytes.len()` if the capture was snapped.
     pub original_len: u32,
-    /// Where its record starts, in bytes from the start of the file.
+    /// Where its record starts, in bytes from the start of the file (once it is uncompressed).
     pub offset: u64,
+}
+
+impl Frame<'_> {
+    /// The app that the packet belongs to, where the capture says so: PCAPdroid's trailer gives the app's name as people see it,
+    /// cut to 20 bytes, not that of its package.
+    pub fn app(&self) -> Option<String> {
+        if self.link == LinkType::Ethernet { pcapdroid::app(self.bytes) } else { None }
+    }
+}
+
+/// Something that a person or program wrote into the capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Where it stands, in bytes from the start of the file (once it is uncompressed).
+    pub offset: u64,
+    /// What it says, without control characters, cut to 200 characters.
+    pub text: String,
+}
+
+/// Most remarks that are kept.
+const MOST_REMARKS: usize = 100;
+/// Longest remark, in characters.
+const LONGEST_REMARK: usize = 200;
+
+/// The remarks found so far.
+#[derive(Default)]
+pub(super) struct Remarks(Vec<Remark>);
+
+impl Remarks {
+    pub(super) fn add(&mut self, offset: u64, text: &[u8]) {
+        let text: String = String::from_utf8_lossy(text)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(LONGEST_REMARK)
+            .collect();
+        if self.0.len() < MOST_REMARKS && !text.trim().is_empty() {
+            self.0.push(Remark { offset, text: text.trim().to_owned() });
+        }
+    }
 }
 
 /// Reads a pcap or pcapng capture, record by record, from front to back. Holds one record at a time.
@@ -27,6 +67,7 @@ pub struct Reader<R> {
     source: Source<R>,
     format: Format,
     record: Vec<u8>,
+    remarks: Remarks,
     failed: bool,
 }
 
@@ -50,22 +91,35 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// The file is no capture, or its header is broken.
     pub fn new(input: R) -> Result<Self, CaptureError> {
-        let mut source = Source { input, offset: 0 };
+        let mut source = Source { input: Input::Plain(input), offset: 0 };
         let mut magic = Vec::with_capacity(4);
         source.take_up_to(4, &mut magic)?;
+        let Input::Plain(input) = source.input else { unreachable!("it was put there as it is") };
+        let mut source = match Input::undo(&magic, input) {
+            Err(input) => Source { input: Input::Plain(input), offset: source.offset },
+            Ok(input) => {
+                let mut source = Source { input, offset: 0 };
+                magic.clear();
+                source.take_up_to(4, &mut magic)?;
+                source
+            }
+        };
+        let mut remarks = Remarks::default();
         let format = match magic.as_slice() {
             [] => return Err(CaptureError::Empty),
-            // RFC 1952, RFC 8878
-            [0x1f, 0x8b, ..] => {
-                return Err(CaptureError::Compressed { format: "gzip", command: "gunzip -c FILE" });
+            [b'B', b'Z', b'h', ..] => {
+                return Err(CaptureError::Compressed { format: "bzip2", command: "bunzip2 -c FILE" });
             }
-            [0x28, 0xb5, 0x2f, 0xfd] => {
-                return Err(CaptureError::Compressed { format: "zstd", command: "zstd -dc FILE" });
+            [0xFD, b'7', b'z', b'X'] => {
+                return Err(CaptureError::Compressed { format: "xz", command: "xz -dc FILE" });
+            }
+            [0x04, 0x22, 0x4D, 0x18] => {
+                return Err(CaptureError::Compressed { format: "lz4", command: "lz4 -dc FILE" });
             }
             [a, b, c, d] => {
                 let magic = [*a, *b, *c, *d];
                 if magic == pcapng::SECTION_HEADER {
-                    Format::Pcapng(Section::open(&mut source, 0)?)
+                    Format::Pcapng(Section::open(&mut source, 0, &mut remarks)?)
                 } else if let Some(variant) = pcap::Variant::from_magic(magic) {
                     Format::Pcap(pcap::Header::read(&mut source, variant)?)
                 } else {
@@ -74,7 +128,7 @@ impl<R: Read> Reader<R> {
             }
             _ => return Err(CaptureError::UnknownFormat { magic }),
         };
-        Ok(Self { source, format, record: Vec::new(), failed: false })
+        Ok(Self { source, format, record: Vec::new(), remarks, failed: false })
     }
 
     /// The next frame, or `None` at a proper end.
@@ -87,7 +141,7 @@ impl<R: Read> Reader<R> {
         }
         let found = match &mut self.format {
             Format::Pcap(header) => header.next(&mut self.source, &mut self.record),
-            Format::Pcapng(section) => section.next(&mut self.source, &mut self.record),
+            Format::Pcapng(section) => section.next(&mut self.source, &mut self.record, &mut self.remarks),
         };
         match found {
             Ok(found) => Ok(found.map(|found| Frame {
@@ -104,7 +158,17 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// How far into the file the reader is, in bytes.
+    /// Whether the file is compressed: its own length says nothing about how far the reader is.
+    pub fn is_compressed(&self) -> bool {
+        self.source.input.is_compressed()
+    }
+
+    /// The comments that the capture's writer left in it, so far: the first hundred.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks.0
+    }
+
+    /// How far into the file the reader is, in bytes (of what it uncompressed).
     pub fn offset(&self) -> u64 {
         self.source.offset
     }
@@ -112,7 +176,7 @@ impl<R: Read> Reader<R> {
 
 /// The input, and how much of it has been taken.
 pub(super) struct Source<R> {
-    input: R,
+    input: Input<R>,
     pub(super) offset: u64,
 }
 

@@ -3,6 +3,7 @@
 use crate::capture::{CaptureError, LinkType, Reader, Timestamp};
 use proptest::prelude::*;
 use std::io::Read;
+use std::io::Write as _;
 
 /// A pcap file, with the byte order and time unit that `magic` tells.
 fn pcap(magic: [u8; 4], link: u32, packets: &[&[u8]]) -> Vec<u8> {
@@ -86,11 +87,10 @@ fn broken_headers_are_told_apart() {
     assert!(matches!(frames(b"").1, Some(CaptureError::Empty)));
     assert!(matches!(frames(b"\xd4\xc3").1, Some(CaptureError::UnknownFormat { .. })));
     assert!(matches!(frames(b"PK\x03\x04 and so on").1, Some(CaptureError::UnknownFormat { .. })));
-    assert!(matches!(frames(&[0x1f, 0x8b, 8, 0]).1, Some(CaptureError::Compressed { format: "gzip", .. })));
-    assert!(matches!(
-        frames(&[0x28, 0xb5, 0x2f, 0xfd]).1,
-        Some(CaptureError::Compressed { format: "zstd", .. })
-    ));
+    assert!(matches!(frames(&[0x1f, 0x8b, 8, 0]).1, Some(CaptureError::Io { offset: 0, .. })));
+    assert!(matches!(frames(&[0x28, 0xb5, 0x2f, 0xfd]).1, Some(CaptureError::Io { offset: 0, .. })));
+    assert!(matches!(frames(b"BZh9").1, Some(CaptureError::Compressed { format: "bzip2", .. })));
+    assert!(matches!(frames(b"\xfd7zXZ").1, Some(CaptureError::Compressed { format: "xz", .. })));
     assert!(matches!(
         frames(&LITTLE_MICROS).1,
         Some(CaptureError::Truncated { offset: 4, needed: 20, found: 0, .. })
@@ -301,5 +301,94 @@ proptest! {
             read.push((frame.time, frame.link, frame.bytes.to_vec()));
         }
         prop_assert_eq!(read, frames(&file).0);
+    }
+}
+
+/// The whole in one piece, and in two that follow each other.
+fn compressed(file: &[u8], compress: impl Fn(&[u8]) -> Vec<u8>) -> [Vec<u8>; 2] {
+    let (first, second) = file.split_at(file.len() / 3);
+    [compress(file), [compress(first), compress(second)].concat()]
+}
+
+#[test]
+fn compressed_captures_are_read_like_plain_ones() {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |bytes: &[u8]| {
+        let frame = ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+        // A frame to be skipped, as pzstd writes them (RFC 8878 §3.1.2).
+        [&[0x50, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &frame].concat()
+    };
+    for plain in [pcap(LITTLE_MICROS, 1, &[b"first", &vec![7; 70_000], b"third"]), pcapng()] {
+        let expected = frames(&plain).0;
+        assert!(!expected.is_empty());
+        for file in compressed(&plain, gzip).into_iter().chain(compressed(&plain, zstd)) {
+            let (kept, error) = frames(&file);
+            assert!(error.is_none(), "{error:?}");
+            assert_eq!(kept, expected);
+            let reader = Reader::new(&file[..]).unwrap();
+            assert!(reader.is_compressed());
+            // Cut anywhere, what came before the cut is handed out.
+            let (kept, error) = frames(&file[..file.len() - 9]);
+            assert!(expected.starts_with(&kept));
+            assert!(error.is_some());
+        }
+    }
+}
+
+#[test]
+fn comments_are_kept_with_their_place() {
+    let file = pcapng();
+    let mut reader = Reader::new(&file[..]).unwrap();
+    while reader.next_frame().unwrap().is_some() {}
+    let texts: Vec<&str> = reader.remarks().iter().map(|remark| remark.text.as_str()).collect();
+    assert_eq!(texts, ["hello", "hello"], "one for each section's interface");
+
+    let mut commented = section(false);
+    let mut options = ints(false, &[(1, 2), (7, 2)]);
+    options.extend(b"section\0");
+    commented = block(false, 0x0a0d_0d0a, &[&commented[8..24], &options].concat());
+    commented.extend(interface(false, 101, &[]));
+    let mut body = ints(false, &[(0, 4), (0, 4), (0, 4), (3, 4), (3, 4)]);
+    body.extend(b"raw\0");
+    body.extend(ints(false, &[(1, 2), (9, 2)]));
+    body.extend(b"a\x1bb line\n\0\0\0");
+    commented.extend(block(false, 6, &body));
+    let mut reader = Reader::new(&commented[..]).unwrap();
+    assert!(reader.next_frame().unwrap().is_some());
+    let texts: Vec<&str> = reader.remarks().iter().map(|remark| remark.text.as_str()).collect();
+    assert_eq!(texts, ["section", "a b line"]);
+}
+
+#[test]
+fn pcapdroids_trailer_names_the_app() {
+    let frame = |macs: u8, magic: [u8; 4], uid: i32, name: &[u8]| {
+        let mut name = name.to_vec();
+        name.resize(20, 0);
+        [&[macs; 12][..], &[8, 0], &[0x45; 30], &magic, &uid.to_be_bytes(), &name, &[9; 4]].concat()
+    };
+    let magic = [1, 7, 0x20, 0x21];
+    for (bytes, app) in [
+        (frame(0, magic, 10_123, b"Mi Browser"), Some("Mi Browser")),
+        (frame(0, magic, 10_123, b""), Some("uid 10123")),
+        (frame(0, magic, 1000, "Sch\u{f6}ne".as_bytes()), Some("Sch\u{f6}ne")),
+        // Cut to 20 bytes, in the middle of a letter.
+        (
+            frame(0, magic, 1, &"\u{5b89}".repeat(7).as_bytes()[..20]),
+            Some("\u{5b89}\u{5b89}\u{5b89}\u{5b89}\u{5b89}\u{5b89}"),
+        ),
+        (frame(0, magic, -1, b""), None),
+        (frame(2, magic, 1, b"x"), None),
+        (frame(0, [1, 7, 0x20, 0x22], 1, b"x"), None),
+    ] {
+        let file = pcap(LITTLE_MICROS, 1, &[&bytes]);
+        let mut reader = Reader::new(&file[..]).unwrap();
+        assert_eq!(reader.next_frame().unwrap().unwrap().app().as_deref(), app);
+        let file = pcap(LITTLE_MICROS, 101, &[&bytes]);
+        let mut reader = Reader::new(&file[..]).unwrap();
+        assert_eq!(reader.next_frame().unwrap().unwrap().app(), None);
     }
 }
