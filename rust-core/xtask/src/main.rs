@@ -7,6 +7,7 @@ mod app_tests;
 mod bench;
 mod cargo;
 mod demo;
+mod instructions;
 mod isolation;
 mod steps;
 mod test;
@@ -47,6 +48,12 @@ enum Task {
         /// For the measuring program; `--help` names its options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
+    },
+    /// Count the instructions of the hot paths, and compare them with tests/bench/instructions.toml
+    Instructions {
+        /// Write the counts to that file instead
+        #[arg(long)]
+        accept: bool,
     },
     /// Build the Android package, sign it and check it
     Apk(apk::Options),
@@ -90,6 +97,7 @@ fn main() -> ExitCode {
         Task::Demo { interactive } => demo::run(interactive),
         Task::AppTests { class } => app_tests::run(&isolation::Isolation::find(), class.as_deref()),
         Task::Bench { words } => bench::run(&words),
+        Task::Instructions { accept } => instructions::run(accept),
         Task::Apk(options) => apk::run(&options),
     };
     match outcome {

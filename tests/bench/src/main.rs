@@ -14,6 +14,7 @@ mod servers;
 mod table;
 
 use clap::{Parser, Subcommand};
+use consentry_bench::paths::{self, PATHS, Step};
 use engine::{KINDS, Kind, Programs, Runner};
 use measure::{MEASURES, Measure};
 use results::{Results, Sample};
@@ -41,6 +42,14 @@ enum Task {
         left: String,
         /// The other
         right: String,
+    },
+    /// Take a hot path so many times, to count instructions; without a name, list them all
+    Path {
+        /// Its name
+        name: Option<String>,
+        /// How many times
+        #[arg(default_value_t = 20)]
+        times: u32,
     },
     /// Write the table and the plot of results once more
     Report {
@@ -84,6 +93,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Run(options) => run(&options),
         Task::Copy { left, right } => copy::run(&left, &right),
+        Task::Path { name, times } => take_path(name.as_deref(), times),
         Task::Report { folder } => report(&Results::in_folder(&folder)),
     };
     match outcome {
@@ -92,6 +102,29 @@ fn main() -> ExitCode {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn take_path(name: Option<&str>, times: u32) -> Result<(), Box<dyn Error>> {
+    let Some(name) = name else {
+        for path in PATHS {
+            println!("{}", path.name);
+        }
+        return Ok(());
+    };
+    let path = paths::find(name).ok_or_else(|| format!("there is no path {name}"))?;
+    let mut step = (path.prepare)();
+    // The first time fills what later ones find filled.
+    step();
+    take_steps(&mut step, times);
+    Ok(())
+}
+
+/// Its name is what a profiler is told to count in.
+#[inline(never)]
+fn take_steps(step: &mut Step, times: u32) {
+    for _ in 0..times {
+        step();
     }
 }
 
