@@ -202,7 +202,8 @@ impl Catalogue {
         method: &str,
         path_and_query: &str,
     ) -> Option<&PathRule> {
-        self.service(service).paths.iter().find(|rule| paths::lists(rule, method, path_and_query))
+        let target = paths::Target::read(path_and_query)?;
+        self.service(service).paths.iter().find(|rule| target.is_listed_by(rule, method))
     }
 
     /// Whether any service uses this port: connections to it are read before anything is dialled.

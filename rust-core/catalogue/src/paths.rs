@@ -33,13 +33,36 @@ pub(crate) fn check(methods: &[String], path: &str, query: Option<&str>) -> Resu
     Ok(())
 }
 
-/// Whether a rule lists a request.
-pub(crate) fn lists(rule: &PathRule, method: &str, path_and_query: &str) -> bool {
-    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-    // Methods are case-sensitive, RFC 9110 section 9.1.
-    rule.methods.iter().any(|known| known == method)
-        && path_matches(&rule.path, path)
-        && query_matches(rule.query.as_deref(), query)
+/// A request's target, taken apart once for all the rules it is compared with.
+pub(crate) struct Target<'a> {
+    path: &'a str,
+    query: &'a str,
+    /// The path has escapes: what it says shows only when they are undone.
+    escaped: bool,
+}
+
+impl<'a> Target<'a> {
+    /// `None` if not every server reads its path as we do: no rule lists it then.
+    pub(crate) fn read(path_and_query: &'a str) -> Option<Self> {
+        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        let plain = path.strip_prefix('/')?.split('/').all(is_plain_segment);
+        plain.then(|| Self { path, query, escaped: path.contains('%') })
+    }
+
+    /// Whether a rule lists it.
+    pub(crate) fn is_listed_by(&self, rule: &PathRule, method: &str) -> bool {
+        // Methods are case-sensitive, RFC 9110 section 9.1.
+        rule.methods.iter().any(|known| known == method)
+            && self.may_match(&rule.path)
+            && path_matches(&rule.path, self.path)
+            && query_matches(rule.query.as_deref(), self.query)
+    }
+
+    /// Most rules differ in their first letters, which is quicker to see.
+    fn may_match(&self, pattern: &str) -> bool {
+        let literal = pattern.split('*').next().unwrap_or_default();
+        self.escaped || self.path.starts_with(literal)
+    }
 }
 
 fn invalid(pattern: &str, problem: &'static str) -> Reason {
@@ -94,11 +117,7 @@ fn query_problem(query: &str) -> Option<&'static str> {
 }
 
 fn path_matches(pattern: &str, path: &str) -> bool {
-    let Some(path) = path.strip_prefix('/') else { return false };
-    if !path.split('/').all(is_plain_segment) {
-        return false;
-    }
-    let mut wanted = pattern[1..].split('/');
+    let mut wanted = pattern.split('/');
     let mut found = path.split('/');
     loop {
         match (wanted.next(), found.next()) {
