@@ -2,7 +2,7 @@ package org.consentry.ui
 
 import android.content.Context
 import android.text.format.DateFormat
-import java.text.SimpleDateFormat
+import android.icu.text.SimpleDateFormat
 import java.util.Calendar
 import java.util.Date
 import java.util.GregorianCalendar
@@ -81,6 +81,7 @@ class Times(private val context: Context, private val nowMs: () -> Long) {
 
     private fun calendar(ms: Long): Calendar = GregorianCalendar(locale).apply { timeInMillis = ms }
 
+    /** Some languages name a weekday otherwise where it stands alone: the pattern letters for that are ICU's only. */
     private fun format(skeleton: String) =
         SimpleDateFormat(DateFormat.getBestDateTimePattern(locale, skeleton), locale)
 
