@@ -47,15 +47,17 @@ fn check_chain(changes: &[Change], dice: &mut Dice) {
     let mut ledger = Ledger::new(signing_key());
     let mut entries = Vec::new();
     for change in changes {
-        let (entry, head) = ledger.entry(change);
+        let (added, head) =
+            ledger.entries(std::slice::from_ref(change)).expect("the test's key signs anything");
         ledger.advance(&head);
-        entries.push(entry);
+        entries.extend(added);
     }
     assert_eq!(verify_ledger(&entries, &ledger.head()).as_deref(), Ok(changes));
-    let receipts = export(&ledger, entries, Catalogue::builtin(), NOW.wall_ms).expect("the ledger is whole");
+    let receipts =
+        export(&ledger, entries, Catalogue::builtin(), NOW.wall_ms, None).expect("the ledger is whole");
     let verified =
         verify(&receipts, Some(&ledger.key().public().fingerprint())).expect("nothing was changed");
-    assert_eq!(verified.changes, changes);
+    assert!(verified.changes.iter().map(|(_, change)| change).eq(changes));
     let mut tampered = receipts.into_bytes();
     let place = dice.below(tampered.len());
     tampered[place] ^= 1 << dice.below(7);
