@@ -17,6 +17,10 @@ android {
         versionCode = libs.versions.app.code.get().toInt()
         versionName = libs.versions.app.name.get()
     }
+    // As `cargo xtask apk` packs it: compressed, and unpacked by the phone.
+    packaging {
+        jniLibs.useLegacyPackaging = true
+    }
     buildTypes {
         release {
             isMinifyEnabled = true

@@ -7,12 +7,13 @@ use super::{
 use crate::TaskError;
 use std::path::{Path, PathBuf};
 
-/// Libraries are mapped straight out of the package, on phones with pages of up to so many bytes.
-pub(super) const PAGE: u16 = 16384;
-/// The resource table and pictures are mapped too.
+/// The resource table and pictures are mapped straight out of the package, at multiples of so many bytes.
 pub(super) const WORD: u16 = 4;
 
 /// Manifest, resources, bytecode and libraries in one file, in an order that does not depend on anything.
+///
+/// The libraries are compressed, and the phone unpacks the one for its processor when it installs: with three of them in one
+/// package that takes half the download, and less room on the phone, than mapping one out of three that lie there as they are.
 pub(super) fn pack(
     resources: &Path,
     bytecode: &[PathBuf],
@@ -34,7 +35,7 @@ pub(super) fn pack(
     }
     for library in libraries {
         let name = format!("lib/{}/{LIBRARY}", library.abi.name);
-        entries.push((name, files::read(&library.path)?, Method::Stored { align: PAGE }));
+        entries.push((name, files::read(&library.path)?, Method::Compressed));
     }
     entries.sort_by(|one, other| one.0.cmp(&other.0));
     let mut archive = Archive::default();

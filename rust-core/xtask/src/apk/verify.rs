@@ -1,10 +1,7 @@
 //! Looking at the finished package as a phone would.
 use super::{
-    APPLICATION, abi_names, archive, bytecode, files,
-    native::LIBRARY,
-    package::{PAGE, WORD},
-    program, resources, sign,
-    versions::Versions,
+    APPLICATION, abi_names, archive, bytecode, files, native::LIBRARY, package::WORD, program, resources,
+    sign, versions::Versions,
 };
 use crate::{TaskError, cargo::root};
 use std::{collections::BTreeSet, path::Path, process::Command};
@@ -25,6 +22,11 @@ pub(super) fn check(
     let badging = program::output(badging)?;
     let refused = |reason: String| TaskError::Refused(format!("{}: {reason}", package.display()));
     manifest(versions, &badging, abis).map_err(refused)?;
+    let mut tree = Command::new(resources::aapt2(versions)?);
+    tree.args(["dump", "xmltree", "--file", "AndroidManifest.xml"]).arg(package);
+    if !has_libraries_unpacked(&program::output(tree)?) {
+        return Err(refused("it does not ask for its compressed libraries to be unpacked".into()));
+    }
     contents(package, abis, &files::read_text(resource_rules)?)?;
     let size = std::fs::metadata(package).map_err(|source| files::failure("reading", package, source))?.len();
     if size > BUDGET {
@@ -98,6 +100,11 @@ fn manifest(versions: &Versions, badging: &str, abis: &[super::native::abi::Abi]
     Ok(())
 }
 
+/// Whether the manifest, as aapt2 shows it, lets the phone unpack the libraries: Android loads a compressed one no other way.
+fn has_libraries_unpacked(tree: &str) -> bool {
+    tree.lines().any(|line| line.contains(":extractNativeLibs(") && line.trim_end().ends_with("=true"))
+}
+
 /// One permission a line, comments after `#`.
 fn permissions(list: &str) -> BTreeSet<String> {
     let lines = list.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
@@ -117,15 +124,11 @@ fn contents(package: &Path, abis: &[super::native::abi::Abi], resource_rules: &s
         |entry| {
             missing.remove(&entry.name);
             let ends = |end: &str| entry.name.ends_with(end);
-            let align = match () {
-                () if ends(".so") => Some(PAGE),
-                () if ends(".arsc") => Some(WORD),
-                () => None,
-            };
-            if let Some(align) = align
-                && !(entry.stored && entry.data_start.is_multiple_of(align.into()))
-            {
-                return Err(refused(format!("{} is not stored at a multiple of {align} bytes", entry.name)));
+            if ends(".arsc") && !(entry.stored && entry.data_start.is_multiple_of(WORD.into())) {
+                return Err(refused(format!("{} is not stored at a multiple of {WORD} bytes", entry.name)));
+            }
+            if ends(".so") && entry.stored {
+                return Err(refused(format!("{} is not compressed", entry.name)));
             }
             if ends(".dex") {
                 let found = bytecode::classes(&entry.contents)
@@ -191,6 +194,16 @@ mod tests {
         assert!(badging(|lines| lines[1] = "minSdkVersion:'21'".into()).is_err());
         assert!(badging(|lines| lines[3] = "native-code: 'x86_64'".into()).is_err());
         assert!(badging(|lines| lines.push("application-debuggable".into())).is_err());
+    }
+
+    #[test]
+    fn compressed_libraries_need_a_word_in_the_manifest() {
+        let line = |value: &str| {
+            format!("  A: http://schemas.android.com/apk/res/android:extractNativeLibs(0x010104ea)={value}\n")
+        };
+        assert!(has_libraries_unpacked(&line("true")));
+        assert!(!has_libraries_unpacked(&line("false")));
+        assert!(!has_libraries_unpacked("E: application\n"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use symbols::SystemSymbols;
 const PACKAGE: &str = "consentry-android";
 pub(crate) const LIBRARY: &str = "libconsentry.so";
 
-/// How it is compiled: small, as the package holds it three times, uncompressed; fast where packets pass; everything
+/// How it is compiled: small, as the package holds it three times; fast where packets pass; everything
 /// optimised together.
 const PROFILE: [&str; 8] = [
     "codegen-units=1",
