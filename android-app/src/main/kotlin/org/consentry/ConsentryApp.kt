@@ -7,7 +7,11 @@ import android.content.res.Configuration
 import android.os.Bundle
 import org.consentry.engine.Engine
 import org.consentry.vpn.ConsentVpnService
+import org.consentry.ui.Languages
 import org.consentry.vpn.EndsOfGrants
+import org.consentry.health.Exits
+import org.consentry.managed.ManagedConfiguration
+import org.consentry.vpn.GapNotice
 import org.consentry.vpn.Notices
 import org.consentry.vpn.ProtectionSwitch
 import org.consentry.vpn.Questions
@@ -37,10 +41,18 @@ open class ConsentryApp : Application() {
     lateinit var questions: Questions
         private set
 
+    /** Says when the phone had stopped protection. */
+    lateinit var gapNotice: GapNotice
+        private set
+
+    /** What the owner's organisation presets. */
+    lateinit var managed: ManagedConfiguration
+        private set
+
     override fun onCreate() {
         super.onCreate()
         engine = newEngine()
-        notices = Notices(this) { wishes.asksScreenLock }
+        notices = Notices(this, { Languages.spoken(this) }) { wishes.asksScreenLock }
         protection = ProtectionSwitch(this, engine, notices)
         questions = Questions(this, engine, notices, wishes)
         EndsOfGrants(this, engine, notices)
@@ -48,7 +60,12 @@ open class ConsentryApp : Application() {
         registerActivityLifecycleCallbacks(object : Shown {
             override fun onActivityResumed(activity: Activity) = questions.seen()
         })
+        gapNotice = GapNotice(this, engine, notices)
+        managed = ManagedConfiguration(this, engine, notices::managedUnknown)
+        protection.keepsOn = { managed.plan.locksProtection }
         engine.open()
+        Exits(this, engine).tell()
+        managed.follow()
     }
 
     /** The phone's language, among others. */

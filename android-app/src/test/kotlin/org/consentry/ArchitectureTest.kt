@@ -29,7 +29,7 @@ class ArchitectureTest {
 
     @Test
     fun `there is something to look at`() {
-        assertTrue("$folder", sources.map { it.part }.toSet().containsAll(listOf("", "engine", "health", "vpn", "ui")))
+        assertTrue("$folder", sources.map { it.part }.toSet().containsAll(listOf("", "engine", "health", "vpn", "ui", "tile", "widget", "managed", "automation")))
     }
 
     @Test
@@ -44,6 +44,12 @@ class ArchitectureTest {
         assertEquals("engine", emptySet<String>(), importsOf("engine", "vpn") + importsOf("engine", "ui"))
         assertEquals("health", emptySet<String>(), importsOf("health", "vpn") + importsOf("health", "ui"))
         assertEquals("vpn", emptySet<String>(), importsOf("vpn", "ui"))
+        // What stands beside the screens: the app alone knows it.
+        for (beside in listOf("tile", "widget", "managed", "automation")) {
+            val known = listOf("engine", "health", "vpn", "ui").flatMap { importsOf(it, beside) }
+            assertEquals(beside, emptyList<String>(), known)
+        }
+        assertEquals("managed", emptySet<String>(), importsOf("managed", "vpn") + importsOf("managed", "ui"))
         val vpn = "org.consentry.vpn"
         val offered = listOf("ProtectionSwitch", "TurnOn", "Screens", "AppNames").map { "$vpn.$it" }.toSet()
         assertEquals("ui", emptySet<String>(), importsOf("ui", "vpn") - offered)

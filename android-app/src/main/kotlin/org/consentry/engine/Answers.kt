@@ -94,6 +94,20 @@ internal object Answers {
         undecided = answer.getInt("undecided"),
         version = answer.getString("version"),
         strictApps = answer.getJSONArray("strict_apps").strings(),
+        mutedApps = answer.getJSONArray("muted_apps").strings(),
+    )
+
+    fun coverage(answer: JSONObject) = Coverage(
+        gaps = answer.getJSONArray("gaps").objects().map {
+            Gap(
+                fromMs = it.getLong("from_ms"),
+                untilMs = it.longOrNull("until_ms"),
+                isCertain = it.getBoolean("certain_from"),
+                cause = it.one("cause", Gap.Cause.entries) { cause -> cause.code },
+            )
+        },
+        percent = answer.longOrNull("protected_percent")?.toInt(),
+        countedFromMs = answer.longOrNull("counted_from_ms"),
     )
 
     private fun <T> JSONObject.one(key: String, all: List<T>, code: (T) -> String): T {

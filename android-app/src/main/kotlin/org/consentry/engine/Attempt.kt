@@ -89,6 +89,7 @@ data class LogPage(val rows: List<Attempt>, val next: Cursor?)
  * @property allowed services that the owner has allowed
  * @property undecided services that were tried and that the owner has not decided about
  * @property strictApps packages from which servers that the catalogue does not know are held back, too
+ * @property mutedApps packages about whose attempts the owner wants no questions
  */
 data class Status(
     val running: Boolean,
@@ -98,6 +99,7 @@ data class Status(
     val undecided: Int,
     val version: String,
     val strictApps: List<String> = emptyList(),
+    val mutedApps: List<String> = emptyList(),
 ) {
     /** A day, `2026-11-22`, and how many attempts were held back on it. */
     data class Day(val date: String, val count: Long)

@@ -37,6 +37,9 @@ class Engine(
     private var stale = false
     private var refreshing = false
 
+    /** Services about which the owner's organisation alone decides. */
+    internal var locked: Set<String> = emptySet()
+
     /** What there is to see. */
     val state = Observable(EngineState())
 
@@ -67,13 +70,13 @@ class Engine(
     ) {
         val request = ask("grant").put("service", service).put("app", app ?: JSONObject.NULL)
             .put("for", term.code ?: JSONObject.NULL).put("via", via.code)
-        changeConsent(request, Answers::granted, done)
+        unlessLocked(service, via, done) { changeConsent(request, Answers::granted, done) }
     }
 
     /** Holds a service back, or keeps it held back: a decision either way. Its open connections are closed. */
     fun revoke(service: String, app: String? = null, via: Via = Via.SCREEN, done: (Outcome<Unit>) -> Unit = {}) {
         val request = ask("revoke").put("service", service).put("app", app ?: JSONObject.NULL).put("via", via.code)
-        changeConsent(request, {}, done)
+        unlessLocked(service, via, done) { changeConsent(request, {}, done) }
     }
 
     /** Whether the owner is asked about a service. No decision: it stays as it is. */
@@ -102,6 +105,30 @@ class Engine(
             .put("limit", query.limit)
         call({ Answers.log(send(request)) }, done)
     }
+
+    /** Whether the owner is asked about what an app (a package) attempts. */
+    fun muteApp(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit = {}) {
+        changeConsent(ask("mute").put("app", app).put("on", on), {}, done)
+    }
+
+    /** How the time since then (milliseconds since 1970) was protected. */
+    fun coverage(sinceMs: Long, done: (Outcome<Coverage>) -> Unit) =
+        call({ Answers.coverage(send(ask("gaps").put("since_ms", sinceMs.coerceAtLeast(0)))) }, done)
+
+    /**
+     * Why protection ended, and when if that is known better than by its last sign of life (milliseconds since 1970). Without
+     * a time it is about the engine that runs, or ran last.
+     */
+    fun ended(cause: Gap.Cause, atMs: Long? = null, done: (Outcome<Unit>) -> Unit = {}) {
+        val request = ask("ended").put("cause", cause.code).put("at_ms", atMs ?: JSONObject.NULL)
+        call({ send(request) }) { done(if (it is Outcome.Failed) it else Outcome.Done(Unit)) }
+    }
+
+    /** The app was woken for something while the engine runs: a sign of life. */
+    fun heartbeat() = call({ send(ask("heartbeat")) }) {}
+
+    /** Keeps attempts for so many days from now on. */
+    fun keepLogFor(days: Int) = call({ send(ask("retention").put("days", days)) }) {}
 
     /** Reads services and status anew, for [state] and for [done]. */
     fun refresh(done: (Outcome<EngineState>) -> Unit = {}) {
@@ -153,6 +180,21 @@ class Engine(
         call({ handle?.let { NativeEngine.network(it, change) } ?: Unit }) {}
     }
 
+    /**
+     * Asks Android something off the main thread, and tells the main thread what came of it. Nothing is told if that is null, or
+     * if Android refuses, each version in its own way.
+     */
+    internal fun <T : Any> aside(work: () -> T?, done: (T) -> Unit) {
+        call({
+            try {
+                work()
+            } catch (error: RuntimeException) {
+                Log.w(TAG, "Android did not answer", error)
+                null
+            }
+        }) { answer -> (answer as? Outcome.Done)?.value?.let(done) }
+    }
+
     /** Ends everything. The engine cannot be used any more. */
     fun close() {
         host.tunnel = null
@@ -177,6 +219,14 @@ class Engine(
 
     /** The tunnel's side says which strict Private DNS there is. */
     internal fun strictPrivateDnsIs(server: String?) = change { it.copy(strictPrivateDns = server) }
+
+    private fun unlessLocked(service: String, via: Via, done: (Outcome<Nothing>) -> Unit, change: () -> Unit) {
+        if (service in locked && via != Via.MANAGED_CONFIGURATION) {
+            main.post { done(Outcome.Failed(EngineFailure(EngineFailure.Kind.MANAGED, "locked by the organisation"))) }
+        } else {
+            change()
+        }
+    }
 
     private fun <T> changeConsent(request: JSONObject, read: (JSONObject) -> T, done: (Outcome<T>) -> Unit) {
         call({

@@ -45,6 +45,9 @@ data class EngineFailure(val kind: Kind, val detail: String) {
         /** Anything else, an answer in an unknown form included. */
         INTERNAL("internal", R.string.failure_internal),
 
+        /** The owner's organisation alone decides about the service. */
+        MANAGED("managed", R.string.failure_managed),
+
         /** The library is not part of this installation, or is for another kind of processor. */
         NOT_LOADED("not_loaded", R.string.failure_not_loaded),
     }

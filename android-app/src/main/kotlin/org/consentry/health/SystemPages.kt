@@ -3,7 +3,6 @@ package org.consentry.health
 import android.content.ComponentName
 import android.content.Context
 import android.content.Intent
-import android.content.pm.PackageManager
 import android.net.Uri
 import android.os.Build
 import android.provider.Settings
@@ -11,7 +10,7 @@ import org.consentry.health.Phone.Family
 
 /**
  * Pages of the system's settings. Each is a list: the exact page first, then what comes near, then Android's own page about
- * the app, which always exists. Makers move and rename their pages, so that every one is looked for before it is offered.
+ * the app. Makers move and rename their pages, or keep them to themselves: whoever opens one goes on to the next then.
  */
 object SystemPages {
     /** Always-on, and blocking without VPN. */
@@ -91,21 +90,6 @@ object SystemPages {
     /** Android's own page about Consentry. */
     fun app(context: Context): Intent =
         Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, Uri.fromParts("package", context.packageName, null))
-
-    /**
-     * Those pages of a list that this phone has and lets us open. Empty where a system has left out even Android's own: then
-     * the steps in words are all there is.
-     */
-    fun existing(context: Context, pages: List<Intent>): List<Intent> {
-        val packages = context.packageManager
-        return pages.filter { page ->
-            val found = packages.resolveActivity(page, PackageManager.MATCH_DEFAULT_ONLY)?.activityInfo
-                ?: packages.resolveActivity(page, 0)?.activityInfo
-            val permission = found?.permission
-            found != null && found.exported && found.enabled &&
-                (permission == null || context.checkSelfPermission(permission) == PackageManager.PERMISSION_GRANTED)
-        }
-    }
 
     private fun page(packageName: String, activity: String) =
         Intent().setComponent(ComponentName(packageName, activity))

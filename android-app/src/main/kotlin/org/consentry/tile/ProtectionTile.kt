@@ -11,6 +11,7 @@ import org.consentry.R
 import org.consentry.engine.EngineState
 import org.consentry.engine.Protection
 import org.consentry.engine.Subscription
+import org.consentry.ui.Languages
 import org.consentry.ui.Numbers
 import org.consentry.ui.Times
 import org.consentry.vpn.Screens
@@ -61,14 +62,18 @@ class ProtectionTile : TileService() {
         tile.updateTile()
     }
 
-    private fun words(state: EngineState): String = when (val protection = state.protection) {
-        is Protection.On -> getString(R.string.tile_on, Numbers.of(state.status?.heldToday ?: 0))
-        Protection.Starting -> getString(R.string.notice_starting)
-        is Protection.Paused -> getString(R.string.notice_paused, Times(this, System::currentTimeMillis).clock(protection.untilMs))
-        is Protection.Failed -> getString(R.string.notice_failed)
-        Protection.NeedsPermission -> getString(R.string.tile_set_up)
-        Protection.Off, Protection.AnotherVpn, Protection.LockedByAnotherVpn, Protection.StartRefused ->
-            getString(R.string.tile_off)
+    private fun words(state: EngineState): String {
+        val spoken = Languages.spoken(this)
+        return when (val protection = state.protection) {
+            is Protection.On -> spoken.getString(R.string.tile_on, Numbers.of(state.status?.heldToday ?: 0))
+            Protection.Starting -> spoken.getString(R.string.notice_starting)
+            is Protection.Paused ->
+                spoken.getString(R.string.notice_paused, Times(spoken, System::currentTimeMillis).clock(protection.untilMs))
+            is Protection.Failed -> spoken.getString(R.string.notice_failed)
+            Protection.NeedsPermission -> spoken.getString(R.string.tile_set_up)
+            Protection.Off, Protection.AnotherVpn, Protection.LockedByAnotherVpn, Protection.StartRefused ->
+                spoken.getString(R.string.tile_off)
+        }
     }
 
     private fun openUnlocked(screen: Intent) {

@@ -2,6 +2,7 @@ package org.consentry.ui
 
 import android.content.Context
 import android.content.Intent
+import android.content.res.Configuration
 import android.icu.util.ULocale
 import android.net.Uri
 import android.os.Build
@@ -31,6 +32,12 @@ internal object Languages {
     /** The language that the app is to be in other than the phone's; null where the system sees to that. */
     fun wished(wish: Remembered): Locale? =
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) null else wish.language?.let(Locale::forLanguageTag)
+
+    /** A context that speaks the app's language, where no screen of ours is: notifications, the tile, the widgets. */
+    fun spoken(base: Context): Context {
+        val locale = wished(Preferences.of(base.applicationContext ?: base).now ?: Remembered()) ?: return base
+        return base.createConfigurationContext(Configuration().apply { setLocale(locale) })
+    }
 
     /** The system's page of the app's language (API 33). */
     fun page(context: Context): List<Intent> =

@@ -10,11 +10,13 @@ import org.consentry.ConsentryApp
 
 /**
  * Looks now and then whether protection is there, as long as the owner wants it: a maker's battery saver may end the process
- * and forget what Android promised to start again. Costs nothing while protection runs.
+ * and forget what Android promised to start again. Costs nothing while protection runs. An app that the owner has made the VPN may
+ * start its service from the background; where a maker sees that otherwise, the owner is told.
  */
 class ComeBackJob : JobService() {
     override fun onStartJob(params: JobParameters): Boolean {
-        ConsentryApp.of(this).protection.comeBack()
+        val app = ConsentryApp.of(this)
+        if (app.engine.state.value.protection.isActive) app.engine.heartbeat() else app.protection.comeBack()
         return false
     }
 

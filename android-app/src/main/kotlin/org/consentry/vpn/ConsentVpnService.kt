@@ -131,6 +131,7 @@ class ConsentVpnService : VpnService() {
                 readAlwaysOn()
                 if (attempts == null) attempts = engine.observeAttempts { _, _ -> attempted() }
                 countAndShow()
+                app.gapNotice.protectionRuns()
             }
             TunnelNews.NotPermitted -> {
                 notices.needsPermission()

@@ -13,6 +13,7 @@ import android.os.Handler
 import android.os.Looper
 import android.os.SystemClock
 import android.text.format.DateFormat
+import android.text.format.DateUtils
 import java.text.NumberFormat
 import java.util.Date
 import org.consentry.R
@@ -26,9 +27,15 @@ import org.consentry.engine.Term
  * PendingIntent, used again and again (some phones count them, and refuse at a few hundred). Where notifications are
  * refused, Android drops them and all else goes on.
  *
+ * @param spoken the context in the language that the app speaks now
  * @param asksScreenLock whether only the owner's screen lock may allow something: then a screen asks for it
  */
-class Notices(private val context: Context, private val asksScreenLock: () -> Boolean = { false }) {
+class Notices(
+    private val context: Context,
+    private val spoken: () -> Context = { context },
+    private val asksScreenLock: () -> Boolean = { false },
+) {
+    private val words: Context get() = spoken()
     private val main = Handler(Looper.getMainLooper())
     private val manager = context.getSystemService(NotificationManager::class.java)
 
@@ -50,32 +57,32 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
     }
 
     /** The notification that is always there: protection starts. */
-    fun starting(): Notification = standing(context.getString(R.string.notice_starting)).build()
+    fun starting(): Notification = standing(words.getString(R.string.notice_starting)).build()
 
     /** The same: protection is on, and so many attempts were held back today. */
     fun on(heldToday: Long): Notification {
         val text = if (heldToday == 0L) {
-            context.getString(R.string.notice_on_none)
+            words.getString(R.string.notice_on_none)
         } else {
-            val number = NumberFormat.getIntegerInstance().format(heldToday)
+            val number = NumberFormat.getIntegerInstance(words.resources.configuration.locales[0]).format(heldToday)
             val quantity = heldToday.coerceAtMost(Int.MAX_VALUE.toLong()).toInt()
-            context.resources.getQuantityString(R.plurals.notice_on, quantity, number)
+            words.resources.getQuantityString(R.plurals.notice_on, quantity, number)
         }
         return standing(text).build()
     }
 
     /** The same: protection rests until then (milliseconds since 1970). */
     fun paused(untilMs: Long): Notification {
-        val time = DateFormat.getTimeFormat(context).format(Date(untilMs))
-        return standing(context.getString(R.string.notice_paused, time), R.drawable.ic_notification_off)
+        val time = DateFormat.getTimeFormat(words).format(Date(untilMs))
+        return standing(words.getString(R.string.notice_paused, time), R.drawable.ic_notification_off)
             .addAction(action(R.string.action_turn_on, order(ConsentVpnService.START))).build()
     }
 
     /** The same: the engine has stopped. [closed]: nothing can connect; otherwise services can. */
     fun failed(failure: EngineFailure, closed: Boolean): Notification {
         val consequence = if (closed) R.string.notice_failed_closed else R.string.notice_failed_open
-        val text = context.getString(consequence, failure.text(context))
-        return standing(context.getString(R.string.notice_failed)).setContentText(text).withLongText(text)
+        val text = words.getString(consequence, failure.text(words))
+        return standing(words.getString(R.string.notice_failed)).setContentText(text).withLongText(text)
             .addAction(action(R.string.action_try_again, order(ConsentVpnService.START)))
             .addAction(action(R.string.action_turn_off, order(ConsentVpnService.STOP))).build()
     }
@@ -83,11 +90,11 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
     /** Replaces the notification that is always there. */
     fun show(standing: Notification) = manager.notify(STANDING_ID, standing)
 
-    /** Asks about a service that was held back for the first time. */
-    fun ask(service: Service, app: String) {
-        val text = context.getString(R.string.question_text, app, CatalogueTexts.of(context).breaksShort(service))
+    /** Asks about a service that was held back for the first time, by this app (as the log has it). */
+    fun ask(service: Service, app: String?) {
+        val text = words.getString(R.string.question_text, AppNames(words).of(app), CatalogueTexts.of(words).breaksShort(service))
         val notification = builder(QUESTIONS)
-            .setContentTitle(context.getString(R.string.question_title, service.shortName))
+            .setContentTitle(words.getString(R.string.question_title, service.shortName))
             .setContentText(text).withLongText(text)
             .setContentIntent(screen(service.id))
             .setDeleteIntent(answer(QuestionReceiver.MUTE, service.id))
@@ -105,7 +112,7 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
     /** Says for some minutes, without a sound, that a grant which had an end has come to it. */
     fun heldBackAgain(service: Service, forMs: Long) {
         val builder = builder(QUESTIONS)
-            .setContentTitle(context.getString(R.string.held_back_again, service.shortName))
+            .setContentTitle(words.getString(R.string.held_back_again, service.shortName))
             .setContentIntent(screen(service.id))
             .setGroup(QUESTIONS)
             .setAutoCancel(true)
@@ -139,9 +146,9 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
             manager.cancel(GROUP_ID)
             return
         }
-        val number = NumberFormat.getIntegerInstance().format(asked)
+        val number = NumberFormat.getIntegerInstance(words.resources.configuration.locales[0]).format(asked)
         val builder = builder(QUESTIONS)
-            .setContentTitle(context.resources.getQuantityString(R.plurals.questions_group, asked, number))
+            .setContentTitle(words.resources.getQuantityString(R.plurals.questions_group, asked, number))
             .setContentIntent(openApp("services"))
             .setGroup(QUESTIONS)
             .setGroupSummary(true)
@@ -152,10 +159,10 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
 
     /** Says that so many services were held back about which no question was asked. Makes no sound. */
     fun summary(services: Int) {
-        val number = NumberFormat.getIntegerInstance().format(services)
+        val number = NumberFormat.getIntegerInstance(words.resources.configuration.locales[0]).format(services)
         val notification = builder(QUESTIONS)
-            .setContentTitle(context.resources.getQuantityString(R.plurals.summary_title, services, number))
-            .setContentText(context.getString(R.string.summary_text))
+            .setContentTitle(words.resources.getQuantityString(R.plurals.summary_title, services, number))
+            .setContentText(words.getString(R.string.summary_text))
             .setContentIntent(openApp("services"))
             .setDeleteIntent(answer(QuestionReceiver.SUMMARY_SEEN, ""))
             .setAutoCancel(true)
@@ -175,29 +182,69 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
             R.string.revoked_title to R.string.revoked_text
         }
         val button = if (byAnotherVpn) R.string.action_use_consentry else R.string.action_turn_on
-        health(title, context.getString(text), action(button, order(ConsentVpnService.START)))
+        health(title, words.getString(text), action(button, order(ConsentVpnService.START)))
     }
 
     /** Android wants the owner's OK, and nobody is there to be asked. */
-    fun needsPermission() = health(R.string.permission_title, context.getString(R.string.permission_text))
+    fun needsPermission() = health(R.string.permission_title, words.getString(R.string.permission_text))
 
     /** Another app is set as always-on VPN. */
-    fun lockedByAnotherVpn() = health(R.string.locked_title, context.getString(R.string.locked_text))
+    fun lockedByAnotherVpn() = health(R.string.locked_title, words.getString(R.string.locked_text))
 
     /** Android did not let us start from the background. */
-    fun startRefused() = health(R.string.refused_title, context.getString(R.string.refused_text))
+    fun startRefused() = health(R.string.refused_title, words.getString(R.string.refused_text))
 
     /** Protection runs, but Android may end it sooner than it should. */
-    fun notInForeground() = health(R.string.background_title, context.getString(R.string.background_text))
+    fun notInForeground() = health(R.string.background_title, words.getString(R.string.background_text))
 
     /** What the owner answered could not be stored. */
-    fun notSaved(failure: EngineFailure) = health(R.string.not_saved_title, failure.text(context))
+    fun notSaved(failure: EngineFailure) = health(R.string.not_saved_title, failure.text(words))
+
+    /** The phone had stopped Consentry between these times (milliseconds since 1970). */
+    fun gap(fromMs: Long, untilMs: Long) {
+        val day = DateUtils.FORMAT_SHOW_TIME or if (DateUtils.isToday(fromMs)) 0 else DateUtils.FORMAT_SHOW_DATE
+        val from = DateUtils.formatDateTime(words, fromMs, day or DateUtils.FORMAT_ABBREV_MONTH)
+        val until = DateUtils.formatDateTime(words, untilMs, DateUtils.FORMAT_SHOW_TIME)
+        val text = words.getString(R.string.gap_text)
+        val builder = builder(HEALTH).setContentTitle(words.getString(R.string.gap_title, from, until))
+            .setContentText(text).setContentIntent(openApp("health")).setAutoCancel(true)
+        manager.notify(GAP_NOTICE_ID, builder.build())
+    }
+
+    /** Another app wants protection turned off: the owner decides, on a screen. */
+    fun askTurnOff() = tell(TURN_OFF_ID, R.string.ask_turn_off_title, words.getString(R.string.ask_turn_off_text), turnOff())
+
+    /** Protection is off: nobody need ask for it any more. */
+    fun turnedOff() = manager.cancel(TURN_OFF_ID)
+
+    /** The organisation's configuration names what is no service. */
+    fun managedUnknown(ids: List<String>) {
+        val text = words.getString(R.string.managed_unknown_text, ids.take(MOST_IDS).joinToString())
+        tell(MANAGED_ID, R.string.managed_title, text, openApp(null))
+    }
+
+    /** The organisation does not let the owner turn protection off. */
+    fun managedKeepsOn() =
+        tell(MANAGED_ID, R.string.managed_keeps_on_title, words.getString(R.string.managed_keeps_on_text), openApp(null))
+
+    private fun tell(place: Int, title: Int, text: String, leadsTo: PendingIntent) {
+        val builder = builder(HEALTH).setContentTitle(words.getString(title)).setContentText(text).withLongText(text)
+            .setContentIntent(leadsTo).setAutoCancel(true).setOnlyAlertOnce(true)
+        manager.notify(place, builder.build())
+    }
+
+    private fun turnOff(): PendingIntent = PendingIntent.getActivity(
+        context,
+        0,
+        Screens.turnOff(context).addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP),
+        FLAGS,
+    )
 
     /** Protection runs: what was said about its absence is over. */
     fun healthy() = manager.cancel(HEALTH_ID)
 
     private fun health(title: Int, text: String, action: Notification.Action? = null) {
-        val builder = builder(HEALTH).setContentTitle(context.getString(title)).setContentText(text).withLongText(text)
+        val builder = builder(HEALTH).setContentTitle(words.getString(title)).setContentText(text).withLongText(text)
             .setContentIntent(openApp(null)).setAutoCancel(true)
         if (action != null) builder.addAction(action)
         manager.notify(HEALTH_ID, builder.build())
@@ -231,7 +278,7 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
         if (Build.VERSION.SDK_INT < Build.VERSION_CODES.O) {
             null
         } else {
-            NotificationChannel(id, context.getString(name), importance).apply {
+            NotificationChannel(id, words.getString(name), importance).apply {
                 setSound(null, null)
                 setShowBadge(id != PROTECTION)
             }
@@ -251,7 +298,7 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
 
     private fun builderOf(label: Int, intent: PendingIntent) = Notification.Action.Builder(
         Icon.createWithResource(context, R.drawable.ic_notification),
-        context.getString(label),
+        words.getString(label),
         intent,
     )
 
@@ -295,6 +342,18 @@ class Notices(private val context: Context, private val asksScreenLock: () -> Bo
 
         /** The place of the pile that several questions lie in. */
         const val GROUP_ID = 5
+
+        /** The place of what is said about a gap. */
+        const val GAP_NOTICE_ID = 6
+
+        /** The place of what is said about the organisation's configuration. */
+        const val MANAGED_ID = 7
+
+        /** The place of another app's wish to turn protection off. */
+        const val TURN_OFF_ID = 8
+
+        /** Ids that are named in one notification at most. */
+        private const val MOST_IDS = 5
 
         private const val FLAGS = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
     }

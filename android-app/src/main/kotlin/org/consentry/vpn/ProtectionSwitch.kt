@@ -9,6 +9,7 @@ import android.os.Handler
 import android.os.Looper
 import android.util.Log
 import org.consentry.engine.Engine
+import org.consentry.engine.Gap
 import org.consentry.engine.Protection
 
 /** What came of turning protection on. */
@@ -33,6 +34,9 @@ sealed interface TurnOn {
 class ProtectionSwitch(private val context: Context, private val engine: Engine, private val notices: Notices) {
     private val wish = ProtectionWish(context)
     private var revoked = false
+
+    /** Whether the owner's organisation keeps protection on. */
+    internal var keepsOn: () -> Boolean = { false }
     private val otherVpn = OtherVpn(
         context.getSystemService(ConnectivityManager::class.java),
         Handler(Looper.getMainLooper()),
@@ -60,6 +64,7 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
 
     /** The owner turns protection off, until it is turned on again. */
     fun turnOff() {
+        if (isKeptOn()) return
         wish.on = false
         ComeBackJob.cancel(context)
         if (!tell(ConsentVpnService.STOP)) engine.protectionIs(Protection.Off)
@@ -67,6 +72,7 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
 
     /** The owner turns protection off for a time, in milliseconds. */
     fun pause(forMs: Long) {
+        if (isKeptOn()) return
         wish.pauseLeftMs = forMs
         if (!tell(ConsentVpnService.PAUSE)) turnOff()
     }
@@ -92,9 +98,19 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
         }
     }
 
+    /** Whether another VPN is in use, whose place turning on would take. */
+    fun isAnotherVpnInUse(): Boolean = !engine.state.value.protection.isActive && otherVpn.isThereNow()
+
+    private fun isKeptOn(): Boolean = keepsOn().also { if (it) notices.managedKeepsOn() }
+
     /** The time or the language is another: what is always shown is shown anew. */
     fun showAnew() {
-        if (engine.state.value.protection is Protection.On) tell(ConsentVpnService.SHOW)
+        when (engine.state.value.protection) {
+            is Protection.On -> tell(ConsentVpnService.SHOW)
+            // The same time from now on, which the clock may call by another name.
+            is Protection.Paused -> tell(ConsentVpnService.PAUSE)
+            else -> Unit
+        }
     }
 
     /** Whether Android takes us for the VPN. Asking makes it so, if the owner has agreed before. */
@@ -132,6 +148,7 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
     internal fun ended(next: Protection) {
         engine.protectionIs(next)
         engine.alwaysOnIs(null)
+        notices.turnedOff()
         otherVpn.start(afterOurs = true)
     }
 
@@ -141,7 +158,10 @@ class ProtectionSwitch(private val context: Context, private val engine: Engine,
         val protection = engine.state.value.protection
         if (isThere && protection == Protection.Off) {
             engine.protectionIs(Protection.AnotherVpn)
-            if (revoked) notices.revoked(byAnotherVpn = true)
+            if (revoked) {
+                engine.ended(Gap.Cause.OTHER_VPN)
+                notices.revoked(byAnotherVpn = true)
+            }
         } else if (!isThere && protection == Protection.AnotherVpn) {
             engine.protectionIs(Protection.Off)
         }

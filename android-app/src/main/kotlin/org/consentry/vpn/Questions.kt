@@ -5,6 +5,7 @@ import java.util.Calendar
 import org.consentry.engine.Attempt
 import org.consentry.engine.ConsentState
 import org.consentry.engine.Engine
+import org.consentry.engine.EngineState
 import org.consentry.engine.Outcome
 import org.consentry.engine.Protection
 import org.consentry.engine.Service
@@ -17,7 +18,7 @@ import org.consentry.engine.Standing
  * @param now the wall clock, in milliseconds since 1970
  */
 class Questions(
-    private val context: Context,
+    context: Context,
     private val engine: Engine,
     private val notices: Notices,
     private val wishes: Wishes,
@@ -26,7 +27,10 @@ class Questions(
     private val kept = context.getSharedPreferences("questions", Context.MODE_PRIVATE)
 
     init {
-        engine.observeAttempts { attempt, first -> if (first) attempt.service?.let { consider(it, attempt) } }
+        engine.observeAttempts { attempt, first ->
+            val service = attempt.service
+            if (service != null && (first || service in waiting)) consider(service, attempt)
+        }
     }
 
     /** The owner has looked: the summary begins anew. */
@@ -36,24 +40,34 @@ class Questions(
         notices.summarySeen()
     }
 
+    /** Services that only apps without a say have tried: the first attempt of another app asks. */
+    private val waiting: Set<String> get() = kept.getStringSet(WAITING, null).orEmpty()
+
     private fun consider(id: String, attempt: Attempt) {
+        if (id in waiting && isMuted(attempt.app, engine.state.value)) return
         // Read anew: the owner may have muted it just now, and nobody keeps the state fresh while no screen is shown.
         engine.refresh { read ->
-            val service = (read as? Outcome.Done)?.value?.service(id) ?: return@refresh
+            val state = (read as? Outcome.Done)?.value ?: return@refresh
+            val service = state.service(id) ?: return@refresh
             if (!wishes.asksQuestions) return@refresh
             val undecided = service.standing != Standing.ESSENTIAL && service.consent == ConsentState.Off && !service.muted
-            if (undecided && isFirst(id)) {
-                if (mayAsk(service)) ask(service, attempt) else mention(id)
+            val known = kept.getStringSet(KNOWN, null).orEmpty()
+            when {
+                !undecided || id in known -> kept.edit().putStringSet(WAITING, waiting - id).apply()
+                isMuted(attempt.app, state) -> kept.edit().putStringSet(WAITING, waiting + id).apply()
+                else -> {
+                    // Asked about or mentioned once, ever.
+                    kept.edit().putStringSet(KNOWN, known + id).putStringSet(WAITING, waiting - id).apply()
+                    if (mayAsk(service)) ask(service, attempt) else mention(id)
+                }
             }
         }
     }
 
-    /** Whether it was never asked about nor mentioned; from now on it was. */
-    private fun isFirst(id: String): Boolean {
-        val known = kept.getStringSet(KNOWN, emptySet()).orEmpty()
-        if (id in known) return false
-        kept.edit().putStringSet(KNOWN, known + id).apply()
-        return true
+    /** Whether the owner wants no questions about what an app attempts: [app] as the log has it. */
+    private fun isMuted(app: String?, state: EngineState): Boolean {
+        val muted = state.status?.mutedApps.orEmpty()
+        return app != null && app.split('+').all { it in muted }
     }
 
     private fun mayAsk(service: Service): Boolean {
@@ -67,7 +81,7 @@ class Questions(
     private fun ask(service: Service, attempt: Attempt) {
         val today = day(Calendar.getInstance().apply { timeInMillis = now() })
         kept.edit().putInt(DAY, today).putInt(ASKED, askedOn(today) + 1).apply()
-        notices.ask(service, nameOf(attempt.app))
+        notices.ask(service, attempt.app)
     }
 
     private fun mention(id: String) {
@@ -89,9 +103,6 @@ class Questions(
 
     private fun day(time: Calendar): Int = time[Calendar.YEAR] * DAYS_IN_YEAR + time[Calendar.DAY_OF_YEAR]
 
-    /** The app as its owner knows it. */
-    private fun nameOf(app: String?): String = AppNames(context).of(app)
-
     private companion object {
         /** The catalogue's word for a service without which everything goes on as before. */
         const val NOTHING_VISIBLE = "Nothing visible"
@@ -102,8 +113,10 @@ class Questions(
         const val SETTLING_MS = 10 * 60 * 1000L
         const val DAYS_IN_YEAR = 366
 
-        // What is kept: the services that were asked about or mentioned, those in the summary, and today's questions.
+        // What is kept: the services that were asked about or mentioned, those that wait, those in the summary, and today's
+        // questions.
         const val KNOWN = "known"
+        const val WAITING = "waiting"
         const val UNASKED = "unasked"
         const val DAY = "day"
         const val ASKED = "asked"

@@ -6,11 +6,13 @@ import android.appwidget.AppWidgetProvider
 import android.content.ComponentName
 import android.content.Context
 import android.content.Intent
+import android.view.View
 import android.widget.RemoteViews
 import org.consentry.ConsentryApp
 import org.consentry.R
 import org.consentry.engine.Engine
 import org.consentry.engine.EngineState
+import org.consentry.ui.Languages
 import org.consentry.ui.Numbers
 import org.consentry.ui.StatusContent
 import org.consentry.ui.Times
@@ -36,6 +38,7 @@ class LargeWidget : Widget()
 
 /** The widgets on the home screen, if the owner has put some there. */
 class Widgets(private val context: Context) {
+    private val words: Context get() = Languages.spoken(context)
     private val manager: AppWidgetManager? = AppWidgetManager.getInstance(context)
 
     /** Keeps them as [engine]'s state is. */
@@ -58,35 +61,35 @@ class Widgets(private val context: Context) {
         val views = RemoteViews(context.packageName, R.layout.widget_small)
         val isOn = state.protection.isActive
         views.setImageViewResource(R.id.widget_shield, shield(isOn))
-        views.setTextViewText(R.id.widget_number, if (isOn) number(state) else context.getString(R.string.tile_off))
-        views.setTextViewText(R.id.widget_text, context.getString(R.string.widget_held_back))
-        views.setViewVisibility(R.id.widget_text, if (isOn) android.view.View.VISIBLE else android.view.View.GONE)
+        views.setTextViewText(R.id.widget_number, if (isOn) number(state) else words.getString(R.string.tile_off))
+        views.setTextViewText(R.id.widget_text, words.getString(R.string.widget_held_back))
+        views.setViewVisibility(R.id.widget_text, if (isOn) View.VISIBLE else View.GONE)
         views.setOnClickPendingIntent(R.id.widget, home())
         return views
     }
 
     private fun large(state: EngineState): RemoteViews {
         val views = RemoteViews(context.packageName, R.layout.widget_large)
-        val times = Times(context, System::currentTimeMillis)
+        val times = Times(words, System::currentTimeMillis)
         views.setImageViewResource(R.id.widget_shield, shield(state.protection.isActive))
-        views.setTextViewText(R.id.widget_title, StatusContent.of(state, context, times).title)
-        views.setTextViewText(R.id.widget_number, context.getString(R.string.widget_today, number(state)))
+        views.setTextViewText(R.id.widget_title, StatusContent.of(state, words, times).title)
+        views.setTextViewText(R.id.widget_number, words.getString(R.string.widget_today, number(state)))
         val days = state.status?.days.orEmpty()
-        val bars = WidgetBars(context.resources, days.map { it.count })
+        val bars = WidgetBars(words.resources, days.map { it.count })
         views.setImageViewBitmap(R.id.widget_bars, bars.earlier())
         views.setImageViewBitmap(R.id.widget_bar_today, bars.today())
         val named = days.mapIndexed { index, day ->
             val isToday = index == days.lastIndex
-            val longName = if (isToday) context.getString(R.string.today) else times.longWeekday(day.date)
-            context.getString(R.string.chart_day, longName, Numbers.of(day.count))
+            val longName = if (isToday) words.getString(R.string.today) else times.longWeekday(day.date)
+            words.getString(R.string.chart_day, longName, Numbers.of(day.count))
         }
-        val all = named.reduceOrNull { sum, day -> context.getString(R.string.list_more, sum, day) }.orEmpty()
-        views.setContentDescription(R.id.widget_bars, context.getString(R.string.chart_label, all))
+        val all = named.reduceOrNull { sum, day -> words.getString(R.string.list_more, sum, day) }.orEmpty()
+        views.setContentDescription(R.id.widget_bars, words.getString(R.string.chart_label, all))
         for ((index, place) in NAMES.withIndex()) {
             val day = days.getOrNull(index)
             val name = when {
                 day == null -> ""
-                index == days.lastIndex -> context.getString(R.string.today_head)
+                index == days.lastIndex -> words.getString(R.string.today_head)
                 else -> times.weekday(day.date)
             }
             views.setTextViewText(place, name)
@@ -96,7 +99,7 @@ class Widgets(private val context: Context) {
     }
 
     private fun number(state: EngineState): String =
-        state.status?.let { Numbers.of(it.heldToday) } ?: context.getString(R.string.number_unknown)
+        state.status?.let { Numbers.of(it.heldToday) } ?: words.getString(R.string.number_unknown)
 
     private fun shield(isOn: Boolean) = if (isOn) R.drawable.ic_shield_check else R.drawable.ic_shield_off
 

@@ -1,14 +1,18 @@
 package org.consentry.vpn
 
 import android.net.ConnectivityManager
+import android.net.Network
 import java.io.Closeable
 import java.net.DatagramPacket
 import java.net.DatagramSocket
 import java.net.InetAddress
 import java.net.InetSocketAddress
+import java.net.ServerSocket
+import java.net.Socket
 import java.net.SocketException
 import java.net.SocketTimeoutException
 import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.ExecutionException
 import org.consentry.AppRunner
 import org.consentry.TestApp
 import org.consentry.engine.ConsentState
@@ -19,6 +23,7 @@ import org.consentry.engine.Protection
 import org.consentry.engine.Signal
 import org.junit.After
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Assume.assumeTrue
 import org.junit.Test
@@ -45,16 +50,18 @@ class FirewallTest {
         phone.close()
     }
 
+    private val networks = Networks(app.getSystemService(ConnectivityManager::class.java))
+    private lateinit var network: Network
+
+    private fun home(resolver: String) =
+        Networks.link("wlan0", listOf("192.168.1.20/24"), listOf(resolver), listOf("192.168.1.1"))
+
     private fun start() {
         assumeTrue("this machine lets nobody make TUN devices", TunPhone.isPossible)
-        val networks = Networks(app.getSystemService(ConnectivityManager::class.java))
         app.tunnels.instead = phone::tunnel
         service.onStartCommand(ConsentVpnService.order(app, ConsentVpnService.START), 0, 1)
         app.settle()
-        networks.announce(
-            1,
-            Networks.link("wlan0", listOf("192.168.1.20/24"), listOf(wire.address), listOf("192.168.1.1")),
-        )
+        network = networks.announce(1, home(wire.address))
         app.settle()
     }
 
@@ -114,6 +121,32 @@ class FirewallTest {
     }
 
     @Test
+    fun `a connection outlives another resolver, and not another network`() {
+        start()
+        ServerSocket(0, 1, InetAddress.getByName(wire.server)).use { server ->
+            val connection = phone.inside { Socket().apply { connect(InetSocketAddress(wire.server, server.localPort), 5_000) } }
+            phone.inside { connection.getOutputStream().write("hello, who is there\n".encodeToByteArray()) }
+            server.accept().use { other ->
+                assertEquals("hello, who is there", other.getInputStream().bufferedReader().readLine())
+                networks.change(network, home("127.53.0.2"))
+                app.settle()
+                other.getOutputStream().write("still here\n".encodeToByteArray())
+                val reader = connection.getInputStream().bufferedReader()
+                assertEquals("still here", phone.inside { reader.readLine() })
+                networks.announce(2, home(wire.address))
+                app.settle()
+                assertThrows(SocketException::class.java) {
+                    try {
+                        phone.inside { reader.readLine() }
+                    } catch (error: ExecutionException) {
+                        throw error.cause!! // reset
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
     fun `a dead engine lets nothing out`() {
         start()
         app.strikeEngine()
@@ -129,12 +162,16 @@ class FirewallTest {
     /** What there is outside: a resolver that notes what it is asked, and knows no name. */
     private class Wire : Closeable {
         val address = "127.53.0.1"
+
+        /** A server that apps may reach: of the documentation's addresses (RFC 5737), on the loopback interface. */
+        val server = "203.0.113.7"
         private val asked = ConcurrentLinkedQueue<String>()
         private val socket: DatagramSocket
 
         init {
             // A namespace of the build's begins without the loopback interface.
-            ProcessBuilder("ip", "link", "set", "lo", "up").start().waitFor()
+            ip("link", "set", "lo", "up")
+            ip("address", "replace", "$server/32", "dev", "lo")
             socket = DatagramSocket(53, InetAddress.getByName(address))
             Thread(::answer, "wire").start()
         }
@@ -168,7 +205,12 @@ class FirewallTest {
             return labels.joinToString(".")
         }
 
-        override fun close() = socket.close()
+        private fun ip(vararg words: String) = ProcessBuilder("ip", *words).inheritIO().start().waitFor()
+
+        override fun close() {
+            socket.close()
+            ip("address", "delete", "$server/32", "dev", "lo")
+        }
     }
 
     private companion object {

@@ -238,6 +238,19 @@ class ProtectionTest {
     }
 
     @Test
+    fun `a pause is as long as it was, whatever the clock is set to`() {
+        turnOn()
+        app.protection.pause(15 * 60 * 1000)
+        order(started())
+        ShadowSystemClock.advanceBy(Duration.ofMinutes(5))
+        BootReceiver().onReceive(app, Intent(Intent.ACTION_TIME_CHANGED))
+        order(started())
+        val leftMs = (protection as Protection.Paused).untilMs - System.currentTimeMillis()
+        assertTrue("$leftMs", leftMs in 9 * 60_000..10 * 60_000)
+        assertEquals("one alarm", 1, alarms.scheduledAlarms.size)
+    }
+
+    @Test
     fun `what the owner turned off does not come back`() {
         turnOn()
         app.protection.turnOff()

@@ -288,6 +288,21 @@ class QuestionsTest {
     }
 
     @Test
+    fun `an app without a say asks nothing, another one does`() {
+        app.engine.muteApp("com.xiaomi.xmsf", on = true)
+        app.settle()
+        tell("xiaomi.push")
+        tell("xiaomi.push", first = false)
+        assertTrue("neither question nor summary", shown.allNotifications.isEmpty())
+        tell("xiaomi.push", app = "\"com.miui.home\"", first = false)
+        assertTrue(shadowOf(question("xiaomi.push")!!).contentText.contains("com.miui.home"))
+        app.engine.muteApp("com.xiaomi.xmsf", on = false)
+        app.settle()
+        tell("google.fcm")
+        assertNotNull(question("google.fcm"))
+    }
+
+    @Test
     fun `ten thousand attempts a minute ask no more often`() {
         val services = app.engine.state.value.services.filter { it.standing == Standing.NEEDS_CONSENT }.map { it.id }
         val host = ReflectionHelpers.getField<EngineHost>(app.engine, "host")
