@@ -104,7 +104,7 @@ class Notices(
             .addAction(action(R.string.action_keep_blocked, answer(QuestionReceiver.KEEP_BLOCKED, service.id)))
             .addAction(action(R.string.action_mute, answer(QuestionReceiver.MUTE, service.id)))
             .build()
-        main.removeCallbacksAndMessages(service.id)
+        stays(service.id)
         manager.notify(service.id, QUESTION_ID, notification)
         showGroup(asked() + service.id)
     }
@@ -122,8 +122,8 @@ class Notices(
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
             builder.setTimeoutAfter(forMs)
         } else {
-            main.removeCallbacksAndMessages(service.id)
-            main.postAtTime({ answered(service.id) }, service.id, SystemClock.uptimeMillis() + forMs)
+            stays(service.id)
+            main.postAtTime({ answered(service.id) }, service.id.intern(), SystemClock.uptimeMillis() + forMs)
         }
         manager.notify(service.id, QUESTION_ID, builder.build())
         showGroup(asked() + service.id)
@@ -131,10 +131,13 @@ class Notices(
 
     /** Takes what stands in a service's place away. */
     fun answered(service: String) {
-        main.removeCallbacksAndMessages(service)
+        stays(service)
         manager.cancel(service, QUESTION_ID)
         showGroup(asked() - service)
     }
+
+    /** What stood in a service's place until some time is there no longer, or for good. A handler knows its tokens by identity. */
+    private fun stays(service: String) = main.removeCallbacksAndMessages(service.intern())
 
     /** The services whose place is taken. Android follows what we post and take away a moment later. */
     private fun asked(): Set<String> = manager.activeNotifications.filter { it.id == QUESTION_ID }.map { it.tag }.toSet()

@@ -78,6 +78,19 @@ class EndsOfGrantsTest {
     }
 
     @Test
+    @Config(sdk = [24])
+    fun `what comes later in its place is not taken away with it`() {
+        grantForASecond("xiaomi.push")
+        awaitEnd("xiaomi.push")
+        // Another copy of the same id, as each reading of the engine's answer makes one.
+        app.engine.refresh()
+        app.settle()
+        app.notices.ask(app.engine.state.value.service("xiaomi.push")!!, null)
+        shadowOf(Looper.getMainLooper()).idleFor(6, TimeUnit.MINUTES)
+        assertEquals("Mi Push wants to connect", title("xiaomi.push"))
+    }
+
+    @Test
     fun `it can be allowed again, for a time or always`() {
         grantForASecond("xiaomi.push")
         awaitEnd("xiaomi.push")
