@@ -79,6 +79,10 @@ class AutomationReceiver : BroadcastReceiver() {
                 reply.refused("'$EXTRA_FOR' is 15m, 1h or restart")
                 return
             }
+            if (app.wishes.asksScreenLock) {
+                reply.refused("the owner's screen lock comes before anything is allowed")
+                return
+            }
             app.engine.refresh { read ->
                 val state = when (read) {
                     is Outcome.Done -> read.value

@@ -132,6 +132,14 @@ class AutomationReceiverTest {
     }
 
     @Test
+    fun `where the screen lock comes first, nothing is allowed without it`() {
+        app.wishes.asksScreenLock = true
+        assertRefused(order(AutomationReceiver.ALLOW, "google.fcm"))
+        assertEquals(ConsentState.Off, consent("google.fcm"))
+        assertDone(order(AutomationReceiver.HOLD_BACK, "google.fcm"))
+    }
+
+    @Test
     fun `never for ever, nor what the owner alone decides`() {
         val before = app.engine.state.value.services.map { it.id to it.consent }
         app.engine.revoke("xiaomi.push")
