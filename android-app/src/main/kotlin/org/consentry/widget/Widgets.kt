@@ -58,7 +58,7 @@ class Widgets(private val context: Context) {
     }
 
     private fun small(state: EngineState): RemoteViews {
-        val views = RemoteViews(context.packageName, R.layout.widget_small)
+        val views = views(R.layout.widget_small)
         val isOn = state.protection.isActive
         views.setImageViewResource(R.id.widget_shield, shield(isOn))
         views.setTextViewText(R.id.widget_number, if (isOn) number(state) else words.getString(R.string.tile_off))
@@ -69,7 +69,7 @@ class Widgets(private val context: Context) {
     }
 
     private fun large(state: EngineState): RemoteViews {
-        val views = RemoteViews(context.packageName, R.layout.widget_large)
+        val views = views(R.layout.widget_large)
         val times = Times(words, System::currentTimeMillis)
         views.setImageViewResource(R.id.widget_shield, shield(state.protection.isActive))
         views.setTextViewText(R.id.widget_title, StatusContent.of(state, words, times).title)
@@ -96,6 +96,11 @@ class Widgets(private val context: Context) {
         }
         views.setOnClickPendingIntent(R.id.widget, home())
         return views
+    }
+
+    /** The home screen may speak another language, and write in the other direction. */
+    private fun views(layout: Int) = RemoteViews(context.packageName, layout).apply {
+        setInt(R.id.widget, "setLayoutDirection", words.resources.configuration.layoutDirection)
     }
 
     private fun number(state: EngineState): String =

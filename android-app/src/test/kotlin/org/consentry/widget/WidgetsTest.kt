@@ -129,6 +129,16 @@ class WidgetsTest {
     }
 
     @Test
+    @Config(sdk = [35], qualifiers = "ar-ldrtl-w360dp-xhdpi")
+    fun `it is laid out as its language is written`() {
+        for ((type, layout) in listOf(SmallWidget::class.java to R.layout.widget_small, LargeWidget::class.java to R.layout.widget_large)) {
+            val widget = put(type, layout)
+            show(Protection.On(0))
+            assertEquals(View.LAYOUT_DIRECTION_RTL, widget.findViewById<View>(R.id.widget).layoutDirection)
+        }
+    }
+
+    @Test
     fun `Android asks for them now and then`() {
         val widget = put(LargeWidget::class.java, R.layout.widget_large)
         app.protection.permissionRefused()
