@@ -66,7 +66,8 @@ class GapsTest {
         if (running == null) {
             Robolectric.buildService(ConsentVpnService::class.java).create().get()
                 .onStartCommand(ConsentVpnService.order(app, ConsentVpnService.START), 0, 1)
-            app.engine.heartbeat()
+            settle()
+            stored(app.engine)
         }
         settle()
         val copy = File(app.cacheDir, "as it was").also { it.deleteRecursively() }
@@ -85,7 +86,12 @@ class GapsTest {
     /** Protection is there again. */
     private fun start(engine: Engine) {
         engine.start(tunnel.descriptor, TunnelPlan.MTU, OuterNetwork.NONE, Nobody) {}
-        // Whatever the engine's own threads have not stored yet is stored with it.
+        stored(engine)
+    }
+
+    /** Until the engine's own thread has begun its run, and that stands in the record. */
+    private fun stored(engine: Engine) {
+        app.await("it runs") { gaps(engine).let { it.percent != null && it.gaps.all { gap -> gap.untilMs != null } } }
         engine.heartbeat()
         settle()
     }
