@@ -130,8 +130,16 @@ fn sent_and_taken(now: Instant, payload: &[u8], dice: &mut Dice) {
 pub(super) fn capture_file(bytes: &[u8]) {
     let (frames, end) = read_capture(bytes);
     let (slowly, slow_end) = read_capture(Dribble { bytes, dice: Dice::of(bytes) });
-    assert_eq!((&slowly, slow_end), (&frames, end), "in small reads");
-    assert!(frames.iter().map(|frame| frame.bytes.len()).sum::<usize>() <= bytes.len());
+    let is_compressed = Reader::new(bytes).is_ok_and(|reader| reader.is_compressed());
+    if is_compressed && end.is_some() {
+        // How much is undone before a break depends on how much is undone at a time.
+        assert!(slowly.starts_with(&frames) || frames.starts_with(&slowly), "in small reads");
+        assert!(slow_end.is_some());
+    } else {
+        assert_eq!((&slowly, slow_end), (&frames, end), "in small reads");
+    }
+    let length: usize = frames.iter().map(|frame| frame.bytes.len()).sum();
+    assert!(is_compressed || length <= bytes.len());
     let heard = hear(&frames);
     // The IP packets of the capture, written as another capture, tell the same.
     let Some((written, raw)) = write_capture(&frames) else { return };
@@ -268,9 +276,11 @@ impl Observer for Heard {
 fn hear(frames: &[Kept]) -> Heard {
     let mut flows = Flows::new(Heard::default());
     for frame in frames {
+        // The first of several is enough to compare by.
         if let Some(ip) = frame.link.ip_packet(&frame.bytes) {
             flows.packet(frame.time, ip);
         }
+        assert!(frame.link.ip_packets(&frame.bytes).count() <= frame.bytes.len() / 14 + 1);
     }
     let heard = flows.finish();
     assert_eq!(heard.open, 0, "every flow that was opened is closed");

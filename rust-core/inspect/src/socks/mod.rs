@@ -9,9 +9,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Longest user name or host that is read in version 4, where only a zero byte ends them.
 const MAX_TEXT: usize = 255;
-/// Methods of version 5: none, and user name with password.
+/// Methods of version 5: none, GSSAPI (RFC 1961), and user name with password.
 const NO_AUTHENTICATION: u8 = 0;
+const GSSAPI: u8 = 1;
 const PASSWORD: u8 = 2;
+/// Type of the first message of GSSAPI, which has the same version in front as a password (RFC 1961 §3.2).
+const GSSAPI_FIRST: u8 = 1;
 /// The command that opens a tunnel. The others wait for connections or relay datagrams.
 const CONNECT: u8 = 1;
 
@@ -53,9 +56,10 @@ pub enum SocksError {
 enum State {
     #[default]
     Start,
-    /// The greeting of version 5 has been said; `password` if it offered one.
+    /// The greeting of version 5 has been said; `password` if it offered one, `gssapi` if it offered that.
     Greeted {
         password: bool,
+        gssapi: bool,
     },
     /// The password has been said.
     Authenticated,
@@ -122,7 +126,11 @@ impl RequestReader {
             (_, None) => Ok(None),
             (State::Start, Some(4)) => version_4(&self.message),
             (State::Start, Some(5)) => greeting(&self.message),
-            (State::Greeted { password: true }, Some(1)) => Ok(password(&self.message)),
+            // What GSSAPI goes on with is encrypted. A password behind a user name of one letter begins alike.
+            (State::Greeted { gssapi: true, .. }, Some(1)) if self.message.get(1) == Some(&GSSAPI_FIRST) => {
+                Err(SocksError::Malformed)
+            }
+            (State::Greeted { password: true, .. }, Some(1)) => Ok(password(&self.message)),
             (State::Greeted { .. } | State::Authenticated, Some(5)) => request(&self.message),
             _ => Err(SocksError::Malformed),
         }
@@ -160,11 +168,13 @@ fn text(bytes: &[u8]) -> Result<Option<Text<'_>>, SocksError> {
 /// RFC 1928 §3: the methods that the client offers.
 fn greeting(message: &[u8]) -> Result<Option<Message>, SocksError> {
     let Some(methods) = Cursor::new(&message[1..]).vector8() else { return Ok(None) };
-    // Under any other method what follows cannot be told from something else.
-    if methods.is_empty() || methods.iter().any(|method| !matches!(*method, NO_AUTHENTICATION | PASSWORD)) {
+    // Under any other method what follows cannot be told from something else. GSSAPI is offered by clients that seldom use it.
+    let known = |method: &u8| matches!(*method, NO_AUTHENTICATION | GSSAPI | PASSWORD);
+    if !methods.iter().all(known) || methods.iter().all(|method| *method == GSSAPI) {
         return Err(SocksError::Malformed);
     }
-    Ok(Some((Piece::Greeting, State::Greeted { password: methods.contains(&PASSWORD) })))
+    let (password, gssapi) = (methods.contains(&PASSWORD), methods.contains(&GSSAPI));
+    Ok(Some((Piece::Greeting, State::Greeted { password, gssapi })))
 }
 
 /// RFC 1929 §2.

@@ -28,7 +28,7 @@ fn target(host: &str, port: u16) -> Piece {
 
 #[test]
 fn every_form_of_request_is_read() {
-    let cases: [(&[u8], Vec<Piece>); 6] = [
+    let cases: [(&[u8], Vec<Piece>); 8] = [
         (b"\x04\x01\x01\xbb\x6f\x0d\x8d\xd3me\0", vec![target("111.13.141.211", 443)]),
         (b"\x04\x01\x00\x50\0\0\0\x01\0Mail.Example.com.\0", vec![target("mail.example.com", 80)]),
         (b"\x05\x01\x00\x05\x01\x00\x01\x6f\x0d\x8d\xd3\x01\xbb", vec![Piece::Greeting, target("111.13.141.211", 443)]),
@@ -36,6 +36,12 @@ fn every_form_of_request_is_read() {
         (
             b"\x05\x02\x00\x02\x01\x02me\x03pwd\x05\x01\x00\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x01\xbb",
             vec![Piece::Greeting, Piece::Greeting, target("2001:db8::1", 443)],
+        ),
+        // What curl offers: none, and GSSAPI; with a name, a password, too.
+        (b"\x05\x02\x00\x01\x05\x01\x00\x03\x01a\x00\x50", vec![Piece::Greeting, target("a", 80)]),
+        (
+            b"\x05\x03\x00\x01\x02\x01\x02me\x03pwd\x05\x01\x00\x03\x01a\x00\x50",
+            vec![Piece::Greeting, Piece::Greeting, target("a", 80)],
         ),
         (b"\x05\x02\x00\x02\x05\x01\x00\x03\x01a\x00\x50", vec![Piece::Greeting, target("a", 80)]),
     ];
@@ -46,10 +52,14 @@ fn every_form_of_request_is_read() {
 
 #[test]
 fn what_cannot_be_followed_is_refused() {
-    let cases: [(&[u8], SocksError); 9] = [
+    let cases: [(&[u8], SocksError); 12] = [
         (b"\x05\x01\x00\x05\x03\x00\x01", SocksError::Command),
         (b"\x04\x02\x00\x50", SocksError::Command),
         (b"\x05\x01\x01", SocksError::Malformed),
+        // GSSAPI is chosen, or may be.
+        (b"\x05\x02\x00\x01\x01\x01\x00\x04", SocksError::Malformed),
+        (b"\x05\x03\x00\x01\x02\x01\x01a\x01b", SocksError::Malformed),
+        (b"\x05\x02\x00\x03", SocksError::Malformed),
         (b"\x05\x01\x00\x01\x01a\x01b", SocksError::Malformed),
         (b"\x05\x01\x00\x16\x03\x01", SocksError::Malformed),
         (b"\x05\x01\x00\x05\x01\x00\x03\x03a b\x00\x50", SocksError::BadHost),
