@@ -6,7 +6,7 @@ use crate::requests::json;
 use consentry_consent::{Signal, export};
 use consentry_runtime::OpenState;
 use consentry_runtime::clock;
-use consentry_runtime::store::{Cursor, LogQuery, Retention};
+use consentry_runtime::store::{Counted, Cursor, LogQuery, Retention, Tally};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -164,37 +164,38 @@ struct NameCount {
 /// How many attempts there were, in whole quarters of an hour, without reading the log.
 pub(crate) fn counts(state: &OpenState, since_ms: i64, until_ms: Option<i64>) -> Result<String, EngineError> {
     let last_ms = until_ms.map_or(i64::MAX, |until| until.saturating_sub(1));
-    let tallies = state.store().tallies(since_ms, last_ms)?;
+    let tallies = |counted| state.store().tallies(counted, since_ms, last_ms);
+    let services = tallies(Counted::Service)?;
     let now_ms = clock::wall_ms();
     // Not further back than there is something to tell.
-    let from_ms = tallies.first().map_or(now_ms, |tally| tally.from_ms).max(since_ms);
+    let from_ms = services.first().map_or(now_ms, |tally| tally.from_ms).max(since_ms);
     let days = days::days_between(from_ms, last_ms.min(now_ms.max(from_ms)));
-    let mut answer = consentry_runtime::store::Counts::default();
     let mut by_day = vec![0u64; days.len()];
-    for tally in &tallies {
+    for tally in &services {
         if let Some(at) = days::index_of(&days, tally.from_ms) {
-            by_day[at] = by_day[at].saturating_add(tally.counts.total());
+            by_day[at] = by_day[at].saturating_add(tally.count);
         }
-        answer.add(&tally.counts);
     }
     json(&CountsAnswer {
-        total: answer.total(),
+        total: services.iter().fold(0, |sum, tally| sum.saturating_add(tally.count)),
         days: days
             .iter()
             .zip(by_day)
             .map(|(day, count)| DayCount { date: day.to_string(), from_ms: day.from_ms, count })
             .collect(),
-        services: most_first(answer.services),
-        apps: most_first(answer.apps),
-        signals: most_first(answer.signals),
+        services: most_first(services),
+        apps: most_first(tallies(Counted::App)?),
+        signals: most_first(tallies(Counted::Signal)?),
     })
 }
 
-fn most_first(counts: BTreeMap<String, u64>) -> Vec<NameCount> {
-    let mut list: Vec<_> = counts
-        .into_iter()
-        .map(|(name, count)| NameCount { id: (!name.is_empty()).then_some(name), count })
-        .collect();
+fn most_first(tallies: Vec<Tally>) -> Vec<NameCount> {
+    let mut counts: BTreeMap<Option<String>, u64> = BTreeMap::new();
+    for tally in tallies {
+        let count = counts.entry(tally.name).or_default();
+        *count = count.saturating_add(tally.count);
+    }
+    let mut list: Vec<_> = counts.into_iter().map(|(id, count)| NameCount { id, count }).collect();
     list.sort_by_key(|entry| std::cmp::Reverse(entry.count));
     list
 }

@@ -15,6 +15,7 @@ use consentry_runtime::open_state::{DecisionError, Observer};
 use consentry_runtime::protection::Cause;
 use consentry_runtime::store::{Cursor, LogQuery};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The longest package name, in bytes (Android's own limit on file names).
@@ -186,6 +187,8 @@ struct StatusAnswer {
     allowed: usize,
     undecided: usize,
     counters: Counters,
+    /// Malformed packets that were dropped, by reason.
+    drops: BTreeMap<String, u64>,
     /// Why attempts are not stored at present.
     store_error: Option<String>,
     attempts_lost: u64,
@@ -233,7 +236,7 @@ struct RestoreAnswer<'a> {
 
 #[derive(Serialize)]
 struct Settings {
-    settings: std::collections::BTreeMap<String, String>,
+    settings: BTreeMap<String, String>,
 }
 
 /// What requests turn to.
@@ -389,8 +392,7 @@ impl Desk<'_> {
         let (allowed, undecided) = decided.counts(&self.state.store().services_seen()?);
         let engine = (self.engine)();
         let failure = engine.as_ref().and_then(|engine| engine.failure.clone());
-        let counters =
-            engine.as_ref().and_then(|engine| engine.details.as_ref()).map(|details| details.counters);
+        let details = engine.as_ref().and_then(|engine| engine.details.as_ref());
         let health = self.state.health();
         let days = counts.days.iter().zip(counts.totals);
         json(&StatusAnswer {
@@ -400,7 +402,8 @@ impl Desk<'_> {
             days: days.map(|(day, count)| DayAnswer { date: day.to_string(), count }).collect(),
             allowed,
             undecided,
-            counters: counters.unwrap_or_default(),
+            counters: details.map(|details| details.counters).unwrap_or_default(),
+            drops: details.map(|details| details.drops.clone()).unwrap_or_default(),
             store_error: health.error,
             attempts_lost: health.attempts_lost,
             reset: decided.reset().map(|(time_ms, why)| ResetAnswer { time_ms, why: why.to_owned() }),

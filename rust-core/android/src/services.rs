@@ -3,7 +3,7 @@ use crate::days::{self, DAYS, Day};
 use consentry_catalogue::{Catalogue, Certainty, NameKind, Service, ServiceIndex, Standing};
 use consentry_consent::{Clock, Consents, End, Grant, Scope};
 use consentry_runtime::OpenState;
-use consentry_runtime::store::{Seen, StoreError};
+use consentry_runtime::store::{Counted, Seen, StoreError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -196,12 +196,12 @@ impl Counts {
     pub(crate) fn read(state: &OpenState, now_ms: i64) -> Result<Self, StoreError> {
         let days = days::last_days(now_ms);
         let mut counts = Self { days, totals: [0; DAYS], by_service: BTreeMap::new() };
-        for tally in state.store().tallies(days[0].from_ms, i64::MAX)? {
+        for tally in state.store().tallies(Counted::Service, days[0].from_ms, i64::MAX)? {
             let Some(at) = days::index_of(&days, tally.from_ms) else { continue };
-            counts.totals[at] = counts.totals[at].saturating_add(tally.counts.total());
-            for (service, more) in tally.counts.services {
+            counts.totals[at] = counts.totals[at].saturating_add(tally.count);
+            if let Some(service) = tally.name {
                 let count = &mut counts.by_service.entry(service).or_default()[at];
-                *count = count.saturating_add(more);
+                *count = count.saturating_add(tally.count);
             }
         }
         Ok(counts)

@@ -90,6 +90,11 @@ fn running_rows(status: &Status, row: &mut dyn FnMut(&str, String)) {
             counters.packets_in, counters.packets_out, counters.packets_dropped
         ),
     );
+    if !status.drops.is_empty() {
+        let reasons: Vec<String> =
+            status.drops.iter().map(|(name, count)| format!("{count} {}", name.replace('_', " "))).collect();
+        row("Malformed", reasons.join(", "));
+    }
     if counters.cut > 0 {
         row("Cut by a revoke", format!("{} flows", counters.cut));
     }

@@ -5,7 +5,7 @@ use crate::counters::Counters;
 use crate::dns::{Asker, DnsConfig, Intake, Interceptor, PoolRange};
 use crate::echo::{self, EchoFlows};
 use crate::io::{FlowId, FlowKey, Io, OwnerAnswer, Readiness, SocketId};
-use crate::packet::{Checksums, Datagram, Demultiplexer, Segment};
+use crate::packet::{Checksums, Datagram, Demultiplexer, Drops, Segment};
 use crate::queries::Queries;
 use crate::tcp::{self, TcpFlows};
 use crate::udp::{self, FromApp, UdpFlows};
@@ -37,6 +37,7 @@ pub enum Event {
 pub struct Engine {
     core: Core,
     demultiplexer: Demultiplexer,
+    drops: Drops,
     tcp: TcpFlows,
     udp: UdpFlows,
     echo: EchoFlows,
@@ -63,6 +64,7 @@ impl Engine {
         Self {
             core: Core::new(catalogue, policy, config, dns),
             demultiplexer: Demultiplexer::new(checksums),
+            drops: Drops::default(),
             tcp: TcpFlows::new(seed, tun_mtu, now),
             udp: UdpFlows::new(),
             echo: EchoFlows::new(),
@@ -78,12 +80,13 @@ impl Engine {
     /// Takes one whole IP packet from an app.
     pub fn handle_packet(&mut self, now: Instant, io: &mut Io<'_>, packet: &[u8]) {
         self.core.counters.packets_in += 1;
-        let Self { core, demultiplexer, tcp, udp, echo, queries } = self;
+        let Self { core, demultiplexer, drops, tcp, udp, echo, queries } = self;
         let datagram = match demultiplexer.take(now, packet) {
             Ok(Some(datagram)) => datagram,
             Ok(None) => return,
             Err(reason) => {
                 log::trace!("packet dropped: {reason}");
+                drops.add(reason);
                 core.counters.packets_dropped += 1;
                 return;
             }
@@ -218,6 +221,12 @@ impl Engine {
         counters.udp_alive = self.udp.len() as u64;
         counters.dns_questions = self.core.dns.counters().questions;
         counters
+    }
+
+    /// How many packets were dropped because they were malformed, by reason. Packets of no use for other reasons (a protocol that is
+    /// not relayed, an address nobody can be at) are counted in [`Counters::packets_dropped`] only.
+    pub fn drops(&self) -> &Drops {
+        &self.drops
     }
 }
 

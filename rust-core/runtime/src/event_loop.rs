@@ -362,6 +362,13 @@ impl EventLoop {
             ipv6: self.network.ipv6,
             resolvers: self.network.resolvers.clone(),
             counters: self.engine.counters(),
+            drops: self
+                .engine
+                .drops()
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(name, count)| (name.to_owned(), count))
+                .collect(),
             sockets: self.outside.sockets.len() as u64,
             tun_dropped: self.outside.tun.dropped(),
             store_error: health.error,

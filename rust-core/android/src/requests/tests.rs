@@ -307,21 +307,27 @@ fn status_counts_what_was_tried_and_decided() {
     let status = lab.ask(&json!({"do": "status"}));
     assert_eq!((&status["allowed"], &status["undecided"]), (&json!(0), &json!(0)));
     assert_eq!(status["counters"]["packets_in"], 0);
+    assert_eq!(status["drops"], json!({}));
     assert_eq!(status["own_dns"], json!(["192.0.0.53", "2001:db8:c05e::53"]));
     let apps = lab.start();
     for _ in 0..3 {
         apps.send(&look_up()).unwrap();
         apps.recv(&mut [0; 2000]).unwrap();
     }
+    apps.send(b"no packet").unwrap();
+    // Answered after what came before it.
+    apps.send(&look_up()).unwrap();
+    apps.recv(&mut [0; 2000]).unwrap();
+    assert_eq!(lab.ask(&json!({"do": "status"}))["drops"].as_object().unwrap().len(), 1);
     lab.session.stop();
     let status = lab.ask(&json!({"do": "status"}));
     assert_eq!((&status["allowed"], &status["undecided"]), (&json!(0), &json!(1)));
-    assert_eq!(status["held_today"], 3);
+    assert_eq!(status["held_today"], 4);
     let days = status["days"].as_array().unwrap();
-    assert_eq!((days.len(), &days[6]["count"], &days[5]["count"]), (7, &json!(3), &json!(0)));
+    assert_eq!((days.len(), &days[6]["count"], &days[5]["count"]), (7, &json!(4), &json!(0)));
     assert_eq!(days[6]["date"].as_str().unwrap().len(), "2026-11-22".len());
     let service = lab.service(SERVICE);
-    assert_eq!((&service["attempts_today"], &service["attempts_7d"]), (&json!(3), &json!(3)));
+    assert_eq!((&service["attempts_today"], &service["attempts_7d"]), (&json!(4), &json!(4)));
     assert!(service["last_ms"].as_i64().unwrap() > 0);
     lab.ask(&revoke(SERVICE, None));
     assert_eq!(lab.ask(&json!({"do": "status"}))["undecided"], 0);

@@ -15,6 +15,7 @@ use consentry_consent::attempt::AttemptRow;
 use consentry_consent::{Change, Scope, Term, Via};
 use consentry_engine::Counters;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// The longest line that either side takes, in bytes.
@@ -158,6 +159,9 @@ pub struct Status {
     pub resolvers: Vec<SocketAddr>,
     /// The engine's totals.
     pub counters: Counters,
+    /// Malformed packets that were dropped, by the name of the reason; reasons that never occurred are left out.
+    #[serde(default)]
+    pub drops: BTreeMap<String, u64>,
     /// Outside sockets that are open.
     pub sockets: u64,
     /// Packets that the TUN device refused.

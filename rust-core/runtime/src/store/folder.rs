@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The database's cache, in bytes: its default of 1 GiB is far more than the whole store.
-const CACHE_SIZE: usize = 1024 * 1024;
+const CACHE_SIZE: usize = 4 * 1024 * 1024;
 
 /// The control socket of a state folder.
 pub(crate) fn control_socket(folder: &Path) -> PathBuf {

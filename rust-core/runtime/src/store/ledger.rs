@@ -37,6 +37,11 @@ impl ConsentLedger {
 }
 
 impl ConsentLedger {
+    #[cfg(test)]
+    pub(super) fn of(store: &Arc<Store>) -> Self {
+        Self(store.clone())
+    }
+
     /// The file it is kept in.
     pub(crate) fn path(&self) -> PathBuf {
         self.0.path().to_owned()
@@ -71,15 +76,22 @@ impl ConsentStore for ConsentLedger {
 
     fn append(&mut self, entries: &[Entry], head: &Head) -> Result<(), StoreError> {
         const WHY: &str = "entries and heads hold nothing that JSON cannot express";
-        let head = serde_json::to_vec(head).expect(WHY);
-        self.0.disk.write(|transaction| {
+        let json = serde_json::to_vec(head).expect(WHY);
+        let stored = self.0.disk.write(|transaction| {
             let mut ledger = transaction.open_table(LEDGER)?;
             for entry in entries {
                 let json = serde_json::to_vec(entry).expect(WHY);
                 ledger.insert(entry.sequence, json.as_slice())?;
             }
-            transaction.open_table(HEAD)?.insert(0, head.as_slice())?;
+            transaction.open_table(HEAD)?.insert(0, json.as_slice())?;
             Ok(())
+        });
+        stored.or_else(|error| {
+            // A disk that fails in the very last step may have taken it all the same, and would have it after a restart.
+            match self.load() {
+                Ok((_, Some(found))) if found == *head => Ok(()),
+                _ => Err(error),
+            }
         })
     }
 }

@@ -3,24 +3,27 @@
 //!
 //! One process, one handle: [`Store::open`] takes the lock on `state.lock` first and keeps it. Everything is written in
 //! transactions that are on disk when they return, so that a crash loses nothing that was confirmed.
-mod attempts;
 mod disk;
 mod error;
 mod folder;
 mod ledger;
 mod lock;
+mod log;
+mod migrate;
+mod open_rows;
 mod preferences;
 mod query;
 mod retention;
 mod runs;
+mod subjects;
 mod tallies;
 
-pub use attempts::{Batch, LogSize, Logged};
 pub use error::StoreError;
 pub use ledger::ConsentLedger;
+pub use log::{Batch, LogSize, Logged};
 pub use query::{Cursor, LogQuery, NumberedPage, Page};
 pub use retention::Retention;
-pub use tallies::{Counts, Seen, TALLY_MS, Tally};
+pub use tallies::{Counted, Seen, TALLY_MS, Tally};
 
 pub(crate) use folder::{Aside, control_socket, prepare as prepare_folder, put_aside};
 pub(crate) use lock::StateLock;
@@ -32,7 +35,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// The layout of the tables. A store with a higher number was written by a newer Consentry, and is left alone.
-pub const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 2;
 
 /// The file inside the state folder.
 const FILE: &str = "consentry.redb";
@@ -49,7 +52,7 @@ const SIGNING_KEY: &str = "signing_key";
 #[derive(Debug)]
 pub struct Store {
     disk: Disk,
-    open_rows: Mutex<attempts::OpenRows>,
+    open_rows: Mutex<open_rows::OpenRows>,
     present: Mutex<Option<runs::Present>>,
     /// Held until the store is dropped.
     _lock: Option<StateLock>,
@@ -141,7 +144,8 @@ impl Store {
         })
     }
 
-    /// Refuses a store of a newer version, and makes the tables of a new one, so that readers find them.
+    /// Refuses a store of a newer version, brings an older one up to date, and makes the tables of a new one, so that readers find
+    /// them.
     fn check_schema(&self) -> Result<(), StoreError> {
         let found = self.disk.read(|transaction| match transaction.open_table(META) {
             Ok(table) => Ok(table.get(SCHEMA_KEY)?.map(|value| value.value())),
@@ -150,6 +154,7 @@ impl Store {
         })?;
         match found {
             Some(SCHEMA) => Ok(()),
+            Some(1) => self.migrate_from_1(),
             Some(newer) if newer > SCHEMA => {
                 Err(StoreError::Newer { path: self.path().to_owned(), found: newer, known: SCHEMA })
             }
@@ -158,7 +163,7 @@ impl Store {
                 transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA)?;
                 transaction.open_table(SETTINGS)?;
                 transaction.open_table(SINKHOLES)?;
-                attempts::create_table(transaction)?;
+                log::create_tables(transaction)?;
                 ledger::create_tables(transaction)
             }),
         }
@@ -167,5 +172,7 @@ impl Store {
 
 #[cfg(test)]
 pub(crate) mod faulty;
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 //! What to read from the attempt log.
+use super::subjects::searched_text;
 use consentry_consent::Signal;
 use consentry_consent::attempt::AttemptRow;
 use serde::{Deserialize, Serialize};
@@ -87,25 +88,20 @@ impl LogQuery {
     pub fn wants(&self, row: &AttemptRow) -> bool {
         let attempt = &row.attempt;
         let (service, app) = (attempt.service.as_deref().unwrap_or(""), attempt.app.as_deref().unwrap_or(""));
+        self.wants_subject(service, app, attempt.signal.map_or("", Signal::as_str))
+            && self.since_ms.is_none_or(|since| row.last_ms >= since)
+            && self.until_ms.is_none_or(|until| row.first_ms < until)
+            && self.search.as_ref().is_none_or(|text| {
+                !text.contains('\n') && searched_text(attempt).contains(&text.to_lowercase())
+            })
+    }
+
+    /// Whether attempts of this service, app and signal are wanted; each is empty for none.
+    pub(super) fn wants_subject(&self, service: &str, app: &str, signal: &str) -> bool {
         (self.services.is_empty() || self.services.iter().any(|wanted| wanted == service))
             // Apps that share a user id are logged together, joined by `+`.
             && (self.apps.is_empty()
                 || self.apps.iter().any(|wanted| wanted == app || app.split('+').any(|one| wanted == one)))
-            && (self.signals.is_empty()
-                || attempt.signal.is_some_and(|signal| self.signals.contains(&signal)))
-            && self.since_ms.is_none_or(|since| row.last_ms >= since)
-            && self.until_ms.is_none_or(|until| row.first_ms < until)
-            && self.search.as_ref().is_none_or(|text| contains(row, text))
+            && (self.signals.is_empty() || self.signals.iter().any(|wanted| wanted.as_str() == signal))
     }
-}
-
-fn contains(row: &AttemptRow, text: &str) -> bool {
-    let attempt = &row.attempt;
-    let text = text.to_lowercase();
-    let address = attempt.address.map(|address| address.to_string());
-    [&attempt.service, &attempt.host, &attempt.app, &address, &attempt.path]
-        .into_iter()
-        .flatten()
-        .chain([&attempt.reason])
-        .any(|field| field.to_lowercase().contains(&text))
 }

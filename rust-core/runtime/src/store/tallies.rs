@@ -1,14 +1,12 @@
 //! How many attempts there were, by service and time, so that counting them needs no walk through the log.
 use super::{Store, StoreError};
 use consentry_consent::Signal;
-use consentry_consent::attempt::AttemptRow;
+use consentry_consent::attempt::{Attempt, AttemptRow};
 use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
-use serde::{Deserialize, Serialize};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Number of a quarter of an hour since 1970-01-01T00:00:00Z, to the JSON of its [`Counts`].
-const TALLIES: TableDefinition<i64, &[u8]> = TableDefinition::new("attempts_by_quarter");
+/// What is counted, the number of a quarter of an hour since 1970-01-01T00:00:00Z, and a name (empty: none), to the attempts.
+const TALLIES: TableDefinition<(u8, i64, &str), u64> = TableDefinition::new("attempts_by_name");
 /// Service id to its first and its latest attempt, in milliseconds since 1970-01-01T00:00:00Z.
 const SEEN: TableDefinition<&str, (i64, i64)> = TableDefinition::new("services_seen");
 /// Stands in [`SEEN`] for a service whose times were deleted with the log.
@@ -23,59 +21,41 @@ const MOST_REMOVED: usize = 5_000;
 /// Different apps, or services, that one tally tells apart. Further ones count as unnamed.
 const MOST_NAMES: usize = 500;
 
-/// The attempts of a quarter of an hour. What has no service, app or signal stands under the empty name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What attempts are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// By service: its id. Together they are all attempts.
+    Service,
+    /// By app: its package name. An attempt of several packages that cannot be told apart counts for each.
+    App,
+    /// By signal: its name.
+    Signal,
+}
+
+/// The attempts of one name in a quarter of an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// When the quarter begins: milliseconds since 1970-01-01T00:00:00Z.
     pub from_ms: i64,
-    /// How many there were.
-    pub counts: Counts,
+    /// The name; `None` for what has none.
+    pub name: Option<String>,
+    /// How many.
+    pub count: u64,
 }
 
-/// How many attempts there were, counted three ways.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// By service id. Together they are all attempts.
-    pub services: BTreeMap<String, u64>,
-    /// By package name; an attempt of several packages that cannot be told apart counts for each.
-    pub apps: BTreeMap<String, u64>,
-    /// By the name of the signal.
-    pub signals: BTreeMap<String, u64>,
-}
+impl Counted {
+    const ALL: [Self; 3] = [Self::Service, Self::App, Self::Signal];
 
-impl Counts {
-    /// All attempts.
-    pub fn total(&self) -> u64 {
-        self.services.values().fold(0, |sum, count| sum.saturating_add(*count))
-    }
-
-    /// Adds the counts of another time.
-    pub fn add(&mut self, other: &Self) {
-        for (own, others) in [
-            (&mut self.services, &other.services),
-            (&mut self.apps, &other.apps),
-            (&mut self.signals, &other.signals),
-        ] {
-            for (name, count) in others {
-                add(own, name, *count, usize::MAX);
-            }
+    /// The names that an attempt counts for.
+    fn names(self, attempt: &Attempt) -> impl Iterator<Item = &str> {
+        match self {
+            Self::Service => attempt.service.as_deref(),
+            Self::App => attempt.app.as_deref(),
+            Self::Signal => attempt.signal.map(Signal::as_str),
         }
+        .unwrap_or("")
+        .split(move |c| self == Self::App && c == '+')
     }
-
-    fn take_in(&mut self, row: &AttemptRow) {
-        let attempt = &row.attempt;
-        add(&mut self.services, attempt.service.as_deref().unwrap_or(""), row.count, MOST_NAMES);
-        for app in attempt.app.as_deref().unwrap_or("").split('+') {
-            add(&mut self.apps, app, row.count, MOST_NAMES);
-        }
-        add(&mut self.signals, attempt.signal.map_or("", Signal::as_str), row.count, MOST_NAMES);
-    }
-}
-
-fn add(counts: &mut BTreeMap<String, u64>, name: &str, more: u64, most: usize) {
-    let name = if counts.len() < most || counts.contains_key(name) { name } else { "" };
-    let count = counts.entry(name.to_owned()).or_default();
-    *count = count.saturating_add(more);
 }
 
 /// When a service was tried, as far back as the store goes. Does not end with the log's retention.
@@ -92,19 +72,18 @@ pub(super) fn count(
     now_ms: i64,
     keep_from_ms: i64,
 ) -> Result<BTreeSet<String>, redb::Error> {
-    let mut changed: BTreeMap<i64, Counts> = BTreeMap::new();
     let mut tallies = transaction.open_table(TALLIES)?;
     let mut seen = transaction.open_table(SEEN)?;
     let mut new = BTreeSet::new();
+    let mut changed: BTreeMap<(u8, i64, &str), u64> = BTreeMap::new();
     for row in attempts {
-        let counts = match changed.entry(row.last_ms.div_euclid(TALLY_MS)) {
-            Entry::Occupied(counts) => counts.into_mut(),
-            Entry::Vacant(place) => {
-                let before = tallies.get(place.key())?.map(|json| read(json.value()));
-                place.insert(before.unwrap_or_default())
+        let quarter = row.last_ms.div_euclid(TALLY_MS);
+        for counted in Counted::ALL {
+            for name in counted.names(&row.attempt) {
+                let count = changed.entry((counted as u8, quarter, name)).or_default();
+                *count = count.saturating_add(row.count);
             }
-        };
-        counts.take_in(row);
+        }
         let Some(service) = row.attempt.service.as_deref() else { continue };
         let known = seen.get(service)?.map(|known| known.value());
         if known.is_none() {
@@ -114,19 +93,40 @@ pub(super) fn count(
             known.filter(|known| *known != FORGOTTEN).unwrap_or((row.first_ms, row.last_ms));
         seen.insert(service, (first_ms.min(row.first_ms), last_ms.max(row.last_ms)))?;
     }
-    for (quarter, counts) in &changed {
-        let json = serde_json::to_vec(counts).expect("counts hold nothing that JSON cannot express");
-        tallies.insert(quarter, json.as_slice())?;
+    for ((counted, quarter, name), more) in changed {
+        let mut key = (counted, quarter, name);
+        if tallies.get(key)?.is_none() {
+            let of_quarter =
+                tallies.range((counted, quarter, "")..(counted, quarter.saturating_add(1), ""))?;
+            if of_quarter.take(MOST_NAMES).count() == MOST_NAMES {
+                key.2 = "";
+            }
+        }
+        let before = tallies.get(key)?.map_or(0, |count| count.value());
+        tallies.insert(key, before.saturating_add(more))?;
     }
     let keep_from = keep_from_ms.min(now_ms.saturating_sub(KEPT_MS)).div_euclid(TALLY_MS);
-    for _ in 0..MOST_REMOVED {
-        let oldest = tallies.first()?.map(|(quarter, _)| quarter.value());
-        if oldest.is_none_or(|quarter| quarter >= keep_from) {
-            break;
+    for counted in Counted::ALL.map(|counted| counted as u8) {
+        let mut old = Vec::new();
+        for entry in tallies.range((counted, i64::MIN, "")..(counted, keep_from, ""))?.take(MOST_REMOVED) {
+            let (key, _) = entry?;
+            let (_, quarter, name) = key.value();
+            old.push((quarter, name.to_owned()));
         }
-        tallies.pop_first()?;
+        for (quarter, name) in old {
+            tallies.remove((counted, quarter, name.as_str()))?;
+        }
     }
     Ok(new)
+}
+
+/// Counts attempts whose services were noted as tried already.
+pub(super) fn count_again(
+    transaction: &WriteTransaction,
+    attempts: &[AttemptRow],
+) -> Result<(), redb::Error> {
+    // Nothing is old: the next batch forgets what is.
+    count(transaction, attempts, i64::MIN, i64::MIN).map(|_| ())
 }
 
 /// Forgets every count. Which services were ever tried stays known, without the times: nobody is asked twice.
@@ -143,29 +143,29 @@ pub(super) fn forget(transaction: &WriteTransaction) -> Result<(), redb::Error> 
     Ok(())
 }
 
-/// Counts that cannot be read are none: they decide nothing, and the log itself is not affected.
-fn read(json: &[u8]) -> Counts {
-    serde_json::from_slice(json).unwrap_or_default()
-}
-
 impl Store {
     /// The tallies of a time, both ends in milliseconds since 1970-01-01T00:00:00Z, oldest first: every quarter of an hour that
     /// it touches. They go back as far as the log, and a week at least.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn tallies(&self, from_ms: i64, until_ms: i64) -> Result<Vec<Tally>, StoreError> {
+    pub fn tallies(&self, counted: Counted, from_ms: i64, until_ms: i64) -> Result<Vec<Tally>, StoreError> {
         let (from, until) = (from_ms.div_euclid(TALLY_MS), until_ms.div_euclid(TALLY_MS));
         if from > until {
             return Ok(Vec::new());
         }
+        let counted = counted as u8;
         self.disk.read(|transaction| {
             let Some(table) = open_if_made(transaction, TALLIES)? else { return Ok(Vec::new()) };
             let mut tallies = Vec::new();
-            for entry in table.range(from..=until)? {
-                let (quarter, json) = entry?;
-                let from_ms = quarter.value().saturating_mul(TALLY_MS);
-                tallies.push(Tally { from_ms, counts: read(json.value()) });
+            for entry in table.range((counted, from, "")..(counted, until.saturating_add(1), ""))? {
+                let (key, count) = entry?;
+                let (_, quarter, name) = key.value();
+                tallies.push(Tally {
+                    from_ms: quarter.saturating_mul(TALLY_MS),
+                    name: (!name.is_empty()).then(|| name.to_owned()),
+                    count: count.value(),
+                });
             }
             Ok(tallies)
         })

@@ -310,8 +310,9 @@ fn a_damaged_row_is_reported_and_does_not_stop_the_writing() {
     store
         .disk
         .write(|transaction| {
-            let mut log = transaction.open_table::<(i64, u64), &[u8]>(TableDefinition::new("attempts"))?;
-            log.insert((START_MS, 0), b"{".as_slice())?;
+            let mut log =
+                transaction.open_table::<(i64, u64), (u32, i64, u64, u64)>(TableDefinition::new("log"))?;
+            log.insert((START_MS, 0), (99, START_MS, 1, 0))?;
             Ok(())
         })
         .unwrap();
@@ -385,26 +386,35 @@ fn attempts_are_counted_by_service_and_quarter_of_an_hour() {
     strict.attempt.service = None;
     record(&store, vec![row("a.example", start), row("b.example", start + TALLY_MS - 1), strict], start);
     record(&store, vec![row("a.example", start + TALLY_MS)], start + TALLY_MS);
-    let counts = |from_ms| -> Vec<_> {
-        let tallies = store.tallies(from_ms, i64::MAX).unwrap();
-        tallies.into_iter().map(|tally| (tally.from_ms, tally.counts.services)).collect()
+    let counts = |counted, from_ms, until_ms| -> Vec<_> {
+        let tallies = store.tallies(counted, from_ms, until_ms).unwrap();
+        tallies.into_iter().map(|tally| (tally.from_ms, tally.name, tally.count)).collect()
     };
-    let of = |counts: &[(&str, u64)]| -> std::collections::BTreeMap<String, u64> {
-        counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
-    };
+    let by_service = |from_ms| counts(Counted::Service, from_ms, i64::MAX);
+    let service = Some(SERVICE.to_owned());
     assert_eq!(
-        counts(start),
-        [(start, of(&[("", 1), (SERVICE, 2)])), (start + TALLY_MS, of(&[(SERVICE, 1)]))]
+        by_service(start),
+        [(start, None, 1), (start, service.clone(), 2), (start + TALLY_MS, service.clone(), 1)]
     );
-    assert_eq!(counts(start + TALLY_MS), [(start + TALLY_MS, of(&[(SERVICE, 1)]))]);
-    assert_eq!(counts(start + 2 * TALLY_MS), []);
-    let mut all = Counts::default();
-    for tally in store.tallies(start, start + TALLY_MS - 1).unwrap() {
-        all.add(&tally.counts);
-    }
-    assert_eq!(all.total(), 3);
-    assert_eq!(all.apps, of(&[("com.miui.weather2", 3)]));
-    assert_eq!(all.signals, of(&[("dns_question", 3)]));
+    assert_eq!(by_service(start + TALLY_MS), [(start + TALLY_MS, service, 1)]);
+    assert_eq!(by_service(start + 2 * TALLY_MS), []);
+    let first = |counted| counts(counted, start, start + TALLY_MS - 1);
+    assert_eq!(first(Counted::App), [(start, Some("com.miui.weather2".to_owned()), 3)]);
+    assert_eq!(first(Counted::Signal), [(start, Some("dns_question".to_owned()), 3)]);
+}
+
+#[test]
+fn names_without_end_do_not_make_counts_without_end() {
+    let store = FaultyDisk::default().store();
+    let rows = (0..700).map(|at| {
+        let mut row = row("a.example", START_MS + at % 2);
+        row.attempt.app = Some(format!("com.app{at}"));
+        row
+    });
+    record(&store, rows.collect(), START_MS);
+    let apps = store.tallies(Counted::App, START_MS, START_MS).unwrap();
+    assert_eq!(apps.len(), 501);
+    assert_eq!((apps[0].name.as_deref(), apps[0].count), (None, 200));
 }
 
 #[test]
@@ -415,9 +425,10 @@ fn apps_that_cannot_be_told_apart_count_each() {
     let mut unknown = row("b.example", START_MS);
     unknown.attempt.app = None;
     record(&store, vec![shared, unknown], START_MS);
-    let counts = store.tallies(0, i64::MAX).unwrap().remove(0).counts;
-    let apps: Vec<_> = counts.apps.iter().map(|(app, count)| (app.as_str(), *count)).collect();
-    assert_eq!((apps, counts.total()), (vec![("", 1), ("com.one", 1), ("com.two", 1)], 2));
+    let apps = store.tallies(Counted::App, 0, i64::MAX).unwrap();
+    let apps: Vec<_> = apps.iter().map(|tally| (tally.name.as_deref(), tally.count)).collect();
+    assert_eq!(apps, [(None, 1), (Some("com.one"), 1), (Some("com.two"), 1)]);
+    assert_eq!(store.tallies(Counted::Service, 0, i64::MAX).unwrap()[0].count, 2);
 }
 
 #[test]
@@ -431,7 +442,7 @@ fn a_deleted_log_leaves_no_trace_and_nobody_is_asked_twice() {
     assert_eq!(store.delete_log().unwrap(), 3_000);
     assert_eq!(store.delete_log().unwrap(), 0);
     assert_eq!(store.attempts(&LogQuery::default()).unwrap(), Page::default());
-    assert_eq!(store.tallies(0, i64::MAX).unwrap(), []);
+    assert_eq!(store.tallies(Counted::Service, 0, i64::MAX).unwrap(), []);
     assert_eq!(store.services_seen().unwrap()[SERVICE], Seen { times: None });
     let bytes = std::fs::read(store.path()).unwrap();
     assert!(bytes.len() as u64 * 2 < before, "{} of {before}", bytes.len());
@@ -518,7 +529,11 @@ fn only_the_very_first_attempt_of_a_service_is_its_first() {
     let seen = store.services_seen().unwrap();
     assert_eq!(seen[SERVICE], Seen { times: Some((START_MS, later)) });
     assert_eq!(seen.len(), 2);
-    assert_eq!(store.tallies(0, i64::MAX).unwrap().len(), 1, "tallies older than a week are of no use");
+    assert_eq!(
+        store.tallies(Counted::Service, 0, i64::MAX).unwrap().len(),
+        1,
+        "tallies older than a week are of no use"
+    );
 }
 
 #[test]
@@ -530,7 +545,7 @@ fn what_could_not_be_written_is_not_counted_either() {
     assert!(matches!(store.record(&batch, START_MS), Err(StoreError::Full { .. })));
     disk.set_full(false);
     assert!(store.record(&batch, START_MS).unwrap()[0].first_of_service);
-    assert_eq!(store.tallies(0, i64::MAX).unwrap()[0].counts.total(), 1);
+    assert_eq!(store.tallies(Counted::Service, 0, i64::MAX).unwrap()[0].count, 1);
 }
 
 #[test]
@@ -634,4 +649,159 @@ fn a_full_disk_at_the_start_does_not_make_a_gap_of_what_was_protected() {
     store.run_ended(&at(1, 90_000), Cause::TurnedOff).unwrap();
     let found = store.protection(0, &at(1, 180_000)).unwrap();
     assert_eq!((found.gaps.len(), found.protected_percent), (1, Some(50)));
+}
+
+/// A folder with a store as an earlier version left it.
+fn stored_by(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores").join(name);
+    std::fs::copy(file, folder.path().join(FILE)).unwrap();
+    folder
+}
+
+/// What the stores in `tests/stores` hold: see `make_a_store_to_keep`.
+fn check_kept_store(folder: &Path) {
+    let store = Arc::new(Store::open(folder).unwrap());
+    let page = store.attempts(&LogQuery::default()).unwrap();
+    // Five hosts, each tried every ten minutes for an hour: two and two are within ten minutes.
+    assert_eq!(page.rows.len(), 15);
+    assert_eq!(page.rows.iter().map(|row| row.count).sum::<u64>(), 30);
+    assert_eq!(page.rows[0], {
+        let mut first = row("host0.example", START_MS);
+        first.attempt.path = Some("/a/{}".to_owned());
+        first.add(attempt("host0.example"), START_MS + 600_000);
+        first
+    });
+    let query = LogQuery { search: Some("HOST3".to_owned()), ..LogQuery::default() };
+    assert_eq!(hosts(&store, &query), ["host3.example"; 3]);
+    let tallies = store.tallies(Counted::Service, START_MS, START_MS + 3_600_000).unwrap();
+    assert_eq!(tallies.iter().map(|tally| tally.count).sum::<u64>(), 30);
+    let last_ms = START_MS + 29 * 120_000;
+    assert_eq!(store.services_seen().unwrap()[SERVICE], Seen { times: Some((START_MS, last_ms)) });
+    assert_eq!(store.sinkholes().unwrap().len(), 5);
+    assert_eq!(store.retention().unwrap().days, 3_650);
+    assert_eq!(store.preferences("").unwrap()["app/theme"], "dark");
+    let ledger = ConsentLedger::open(store.clone()).unwrap();
+    let consents = ledger.consents();
+    assert_eq!(consents.grants().map(|grant| grant.service.as_str()).collect::<Vec<_>>(), [SERVICE]);
+    assert!(consents.is_switched_off("xiaomi.cloud_messaging"));
+    assert_eq!(consents.strict_apps().collect::<Vec<_>>(), ["com.example.app"]);
+    drop(ledger);
+    // It takes more, and is found again.
+    let more = row("more.example", START_MS + 86_400_000);
+    record(&store, vec![more], START_MS + 86_400_000);
+    drop(store);
+    assert_eq!(Store::open(folder).unwrap().attempts(&LogQuery::default()).unwrap().rows.len(), 16);
+}
+
+#[test]
+fn a_store_of_the_first_layout_is_brought_up_to_date() {
+    let folder = stored_by("layout-1.redb");
+    check_kept_store(folder.path());
+    let store = Arc::new(Store::open(folder.path()).unwrap());
+    // It does not say what was agreed to, so nothing is covered before the owner was asked again.
+    assert!(ConsentLedger::open(store).unwrap().consents().grants().all(|grant| grant.covers.is_none()));
+}
+
+#[test]
+fn a_full_disk_leaves_an_old_store_as_it_was() {
+    let disk = FaultyDisk::default();
+    disk.set_contents(std::fs::read(stored_by("layout-1.redb").path().join(FILE)).unwrap());
+    disk.set_full(true);
+    assert!(matches!(disk.try_store(), Err(StoreError::Full { .. })));
+    disk.set_full(false);
+    assert_eq!(disk.store().attempts(&LogQuery::default()).unwrap().rows.len(), 15);
+}
+
+/// Where the next test leaves the store that it makes.
+const KEPT_FOLDER: &str = "CONSENTRY_STORE_TO_KEEP";
+
+/// Makes the file for `tests/stores`, once for each layout:
+/// `CONSENTRY_STORE_TO_KEEP=/some/folder cargo test -p consentry-runtime make_a_store_to_keep -- --ignored`.
+#[test]
+#[ignore = "run by hand when the layout changes"]
+fn make_a_store_to_keep() {
+    let folder = std::env::var_os(KEPT_FOLDER).unwrap();
+    let store = Arc::new(Store::open(Path::new(&folder)).unwrap());
+    store.secret().unwrap();
+    store.set_retention(Retention { days: 3_650, megabytes: 50 }).unwrap();
+    store.set_preference("app/theme", Some("dark")).unwrap();
+    store.set_preference("muted/google.fcm", Some("2023-11-14T22:13:20.000Z")).unwrap();
+    store.run_began(&at(7, 0)).unwrap();
+    let mut stored = ConsentLedger::open(store.clone()).unwrap();
+    let clock = Clock { wall_ms: START_MS, boot_ms: 60_000, boot_id: [7; 16] };
+    let catalogue = Catalogue::builtin();
+    for service in [SERVICE, "xiaomi.cloud_messaging"] {
+        let consents = stored.consents();
+        let change = consents.grant(catalogue, service, Scope::AllApps, Term::Forever, Via::Screen, &clock);
+        stored.record(&change.unwrap()).unwrap();
+    }
+    let change = stored.consents().revoke(
+        catalogue,
+        "xiaomi.cloud_messaging",
+        Scope::AllApps,
+        Via::Notification,
+        &clock,
+    );
+    stored.record(&change.unwrap()).unwrap();
+    let change = stored.consents().set_strict("com.example.app", true, Via::Screen, &clock);
+    stored.record(&change.unwrap()).unwrap();
+    for turn in 0..30 {
+        let host = format!("host{}.example", turn % 5);
+        let at_ms = START_MS + turn * 120_000;
+        let mut one = row(&host, at_ms);
+        one.attempt.path = (turn % 5 == 0).then(|| "/a/{}".to_owned());
+        let sinkholes = vec![(host, (turn % 5) as u32)];
+        store.record(&Batch { attempts: vec![one], sinkholes, ..Batch::default() }, at_ms).unwrap();
+    }
+    store.run_ended(&at(7, 3_600_000), Cause::TurnedOff).unwrap();
+}
+
+#[test]
+fn a_store_of_the_present_layout_is_opened() {
+    assert_eq!(SCHEMA, 2, "a new layout: keep a store of it, and migrate this one");
+    let folder = stored_by("layout-2.redb");
+    let store = Store::open(folder.path()).unwrap();
+    let gap =
+        Gap { from_ms: START_MS + 3_600_000, until_ms: None, certain_from: true, cause: Cause::TurnedOff };
+    assert_eq!(store.protection(0, &at(7, 7_200_000)).unwrap().gaps, [gap]);
+    drop(store);
+    check_kept_store(folder.path());
+    let store = Arc::new(Store::open(folder.path()).unwrap());
+    assert!(ConsentLedger::open(store).unwrap().consents().grants().all(|grant| grant.covers.is_some()));
+}
+
+#[test]
+fn another_key_makes_a_foreign_ledger() {
+    let store = FaultyDisk::default().store();
+    grant(&store);
+    let (_, document) = SigningKey::generate().unwrap();
+    store.set_setting(SIGNING_KEY, &document).unwrap();
+    let error = ConsentLedger::open(store.clone()).unwrap_err();
+    assert!(error.to_string().contains("signed with another key"), "{error}");
+    store.set_setting(SIGNING_KEY, b"no key").unwrap();
+    let error = ConsentLedger::open(store).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+}
+
+#[test]
+fn read_only_storage_refuses_changes_and_keeps_what_there_is() {
+    let disk = FaultyDisk::default();
+    let store = disk.store();
+    grant(&store);
+    let mut stored = ConsentLedger::open(store.clone()).unwrap();
+    disk.set_failure(Some(std::io::ErrorKind::ReadOnlyFilesystem));
+    let change = stored.consents().revoke(
+        Catalogue::builtin(),
+        SERVICE,
+        Scope::AllApps,
+        Via::Screen,
+        &crate::clock::now(),
+    );
+    let error = StoreError::from(stored.record(&change.unwrap()).unwrap_err());
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    assert!(error.to_string().contains("consentry.redb"), "{error}");
+    assert_eq!(stored.consents().grants().count(), 1);
+    disk.set_failure(None);
+    assert_eq!(ConsentLedger::open(disk.store()).unwrap().consents().grants().count(), 1);
 }

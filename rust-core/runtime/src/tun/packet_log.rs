@@ -12,11 +12,16 @@ const LINKTYPE_RAW: u32 = 101;
 /// Longest packet kept; none is longer.
 const SNAP_LENGTH: u32 = 65_535;
 
-/// A pcap file that only its owner can read. When it cannot be written any more (a full disk), it ends there, and the
-/// firewall goes on.
+/// The longest capture, in bytes: what a person can still open, and no disk is filled by a capture that was forgotten.
+const LONGEST: u64 = 1_000_000_000;
+
+/// A pcap file that only its owner can read. When it has reached its longest or cannot be written any more (a full disk), it ends
+/// there, and the firewall goes on.
 #[derive(Debug)]
 pub struct PacketLog {
     file: Option<BufWriter<File>>,
+    /// Bytes that may still be written.
+    left: u64,
 }
 
 impl PacketLog {
@@ -39,12 +44,17 @@ impl PacketLog {
         header.extend(LINKTYPE_RAW.to_ne_bytes());
         file.write_all(&header)?;
         file.flush()?;
-        Ok(Self { file: Some(file) })
+        Ok(Self { file: Some(file), left: LONGEST })
     }
 
     /// Adds one packet, stamped with the present time.
     pub fn write(&mut self, packet: &[u8]) {
+        let size = 16 + packet.len() as u64;
+        if self.left < size {
+            self.end();
+        }
         let Some(file) = &mut self.file else { return };
+        self.left -= size;
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let len = (packet.len() as u32).to_ne_bytes();
         let mut header = [0; 16];
@@ -61,6 +71,14 @@ impl PacketLog {
         let Some(file) = &mut self.file else { return };
         let result = file.flush();
         self.end_on(result);
+    }
+
+    /// It has reached its longest.
+    fn end(&mut self) {
+        self.flush();
+        if self.file.take().is_some() {
+            log::warn!("the packet log ends here: it has {LONGEST} bytes");
+        }
     }
 
     fn end_on(&mut self, result: io::Result<()>) {
@@ -90,9 +108,25 @@ mod tests {
     }
 
     #[test]
+    fn it_ends_at_its_longest_with_a_whole_packet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("packets.pcap");
+        let mut log = PacketLog::create(&path).unwrap();
+        log.left = 2 * 116 + 50;
+        for _ in 0..3 {
+            log.write(&[0x45; 100]);
+        }
+        log.flush();
+        // A file header of 24 bytes, and 16 before each packet.
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 24 + 2 * 116);
+    }
+
+    #[test]
     fn a_full_disk_ends_the_log_without_harm() {
-        let mut log =
-            PacketLog { file: Some(BufWriter::new(File::options().write(true).open("/dev/full").unwrap())) };
+        let mut log = PacketLog {
+            file: Some(BufWriter::new(File::options().write(true).open("/dev/full").unwrap())),
+            left: LONGEST,
+        };
         log.write(&[0x45; 100]);
         log.flush();
         assert!(log.file.is_none());
