@@ -15,12 +15,13 @@ use consentry_tests::{
         capture::{Capture, Packet},
         client::mi_push_hello,
         quic,
+        servers::{ECHO_PORT, UDP_ECHO_PORT},
     },
     scenario::{Expect, Family, steps},
 };
 use std::{
     io::Write,
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
 
@@ -171,8 +172,38 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "SNI on an ordinary port",
+        attempt: |lab, family| send(lab, (web(family), ECHO_PORT).into(), &[&client_hello(NAME)]),
+    },
+    Case {
+        name: "SNI behind STARTTLS",
         attempt: |lab, family| {
-            send(lab, (web(family), consentry_tests::lab::servers::ECHO_PORT).into(), &[&client_hello(NAME)])
+            let parts: [&[u8]; 3] = [b"EHLO phone\r\n", b"STARTTLS\r\n", &client_hello(NAME)];
+            send(lab, (web(family), ECHO_PORT).into(), &parts)
+        },
+    },
+    Case {
+        name: "domain of an XMPP stream",
+        attempt: |lab, family| {
+            let header = format!("<?xml version='1.0'?><stream:stream to='{NAME}' version='1.0'>");
+            send(lab, (web(family), ECHO_PORT).into(), &[header.as_bytes()])
+        },
+    },
+    Case {
+        name: "HTTP/2 without TLS, at an address nobody has named",
+        attempt: |lab, family| {
+            let request = http2_request(NAME);
+            let parts: Vec<&[u8]> = request.chunks(9).collect();
+            send(lab, (unnamed(family), 80).into(), &parts)
+        },
+    },
+    Case {
+        name: "DTLS hello",
+        attempt: |lab, family| datagram(lab, (web(family), UDP_ECHO_PORT).into(), &[&dtls_hello(NAME)]),
+    },
+    Case {
+        name: "DTLS hello behind another datagram",
+        attempt: |lab, family| {
+            datagram(lab, (web(family), UDP_ECHO_PORT).into(), &[b"\0\x01", &dtls_hello(NAME)])
         },
     },
     Case { name: "QUIC to the service's address", attempt: |lab, family| quic(lab, held(family)) },
@@ -397,6 +428,23 @@ fn send(lab: &Lab, to: SocketAddr, parts: &[&[u8]]) -> Result<Option<TcpStream>>
     Ok(None)
 }
 
+/// Sends datagrams from one port to a server that sends each back, and waits for that, for a refusal or the end of patience.
+fn datagram(lab: &Lab, to: SocketAddr, payloads: &[&[u8]]) -> Result<Option<TcpStream>> {
+    lab.phone.enter(|| {
+        let any =
+            if to.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind((any, 0)).expect("the phone has ports left");
+        socket.connect(to).expect("the phone has a route");
+        socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a second is a timeout");
+        for payload in payloads {
+            // A refusal shows as an error here: that is as it should be.
+            let _ = socket.send(payload);
+            let _ = socket.recv(&mut [0; 2048]);
+        }
+    })?;
+    Ok(None)
+}
+
 /// Connects and says nothing; the connection stays open.
 fn silent(lab: &Lab, to: SocketAddr) -> Result<Option<TcpStream>> {
     Ok(lab.connect(to, SOON)?.ok().inspect(|mut stream| {
@@ -457,6 +505,28 @@ fn client_hello(name: &str) -> Vec<u8> {
     .concat();
     let message = [vec![1], length(body.len(), 3), body].concat();
     [vec![0x16, 3, 1], length(message.len(), 2), message].concat()
+}
+
+/// The same hello for DTLS 1.2: with an empty cookie, in one datagram (RFC 6347 section 4.2).
+fn dtls_hello(name: &str) -> Vec<u8> {
+    let body = client_hello(name)[9..].to_vec();
+    let (fixed, rest) = body.split_at(2 + 32 + 1);
+    let body = [fixed, &[0], rest].concat();
+    let length = &(body.len() as u32).to_be_bytes()[1..];
+    let message = [&[1], length, &[0, 0, 0, 0, 0], length, &body].concat();
+    let record = [0x16, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
+    [&record[..], &(message.len() as u16).to_be_bytes(), &message].concat()
+}
+
+/// A GET over HTTP/2 with its headers as plain literals (RFC 9113 sections 3.4 and 6.2, RFC 7541 section 6.2.2).
+fn http2_request(host: &str) -> Vec<u8> {
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", "/")];
+    let block: Vec<u8> =
+        fields.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect();
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let headers = [0, 0, block.len() as u8, 1, 5, 0, 0, 0, 1];
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &headers, &block].concat()
 }
 
 /// The same handshake message, five bytes to a record.

@@ -9,6 +9,8 @@ use crate::cursor::Cursor;
 pub const CONNECT: u8 = 0x10;
 /// Longest CONNECT that is read, in bytes. The standard allows 256 MB; real ones carry a few short texts.
 const MAX_PACKET: usize = 16 * 1024;
+/// Shortest CONNECT behind its length: protocol name, version, flags, keep-alive and an empty client id (§3.1).
+const MIN_PACKET: usize = 12;
 /// Bytes of the remaining length at the most (§2.2.3).
 const MAX_LENGTH_BYTES: usize = 4;
 
@@ -78,7 +80,7 @@ fn read(packet: &[u8]) -> Progress<Connect> {
     let body = &packet[at..];
     // Told apart as soon as a byte differs, so that another protocol is not waited for.
     let differs = |name: &[u8]| body.iter().zip(name).any(|(byte, expected)| byte != expected);
-    if length > MAX_PACKET || (differs(b"\0\x04MQTT") && differs(b"\0\x06MQIsdp")) {
+    if !(MIN_PACKET..=MAX_PACKET).contains(&length) || (differs(b"\0\x04MQTT") && differs(b"\0\x06MQIsdp")) {
         return Progress::Not;
     }
     match body.get(..length) {

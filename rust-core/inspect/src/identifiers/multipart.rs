@@ -65,7 +65,7 @@ mod tests {
         let mut parts = Vec::new();
         for_each_part(body, &boundary, |name, contents| parts.push((name.to_owned(), contents.to_vec())));
         assert_eq!(parts, [("imei".to_owned(), b"4901".to_vec()), ("file".to_owned(), b"a\r\nb".to_vec())]);
-        for_each_part(&body[..69], &boundary, |_, contents| {
+        for_each_part(&body[..67], &boundary, |_, contents| {
             assert_eq!(contents, b"490", "as far as it goes");
         });
     }
