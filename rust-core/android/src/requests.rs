@@ -277,17 +277,17 @@ impl Desk<'_> {
             }
             Request::History { service } => self.history(service.as_deref()),
             Request::Log { service, app, signal, since_ms, until_ms, search, before, limit } => {
-                let wanted = wanted(service, app, signal, since_ms, until_ms, search);
+                let wanted = self.wanted(service, app, signal, since_ms, until_ms, search);
                 log::page(self.state, wanted, before, limit)
             }
             Request::LogCount { service, app, signal, since_ms, until_ms, search } => {
-                log::count(self.state, &wanted(service, app, signal, since_ms, until_ms, search))
+                log::count(self.state, &self.wanted(service, app, signal, since_ms, until_ms, search))
             }
             Request::Export { format, service, app, signal, since_ms, until_ms, search, after } => {
                 log::export(
                     self.state,
                     format,
-                    wanted(service, app, signal, since_ms, until_ms, search),
+                    self.wanted(service, app, signal, since_ms, until_ms, search),
                     after,
                 )
             }
@@ -323,6 +323,37 @@ impl Desk<'_> {
                 }
                 json(&DONE)
             }
+        }
+    }
+
+    /// Which rows of the log are wanted. People search for services by their names, too.
+    fn wanted(
+        &self,
+        service: Option<Names>,
+        app: Option<Names>,
+        signal: Option<Signals>,
+        since_ms: Option<i64>,
+        until_ms: Option<i64>,
+        search: Option<String>,
+    ) -> LogQuery {
+        let named = search.as_ref().map_or_else(Vec::new, |text| {
+            let text = text.to_lowercase();
+            let services = self.state.catalogue().services().iter();
+            let found = services.filter(|service| {
+                service.name.to_lowercase().contains(&text)
+                    || service.short_name.to_lowercase().contains(&text)
+            });
+            found.map(|service| service.id.clone()).collect()
+        });
+        LogQuery {
+            services: service.map(Names::into_list).unwrap_or_default(),
+            apps: app.map(Names::into_list).unwrap_or_default(),
+            signals: signal.map(Signals::into_list).unwrap_or_default(),
+            since_ms,
+            until_ms,
+            search,
+            named,
+            ..LogQuery::default()
         }
     }
 
@@ -471,26 +502,6 @@ fn how(via: Source, wording: Option<String>) -> How {
 
 fn scope(app: Option<String>) -> Scope {
     app.map_or(Scope::AllApps, Scope::App)
-}
-
-/// Which rows of the log are wanted.
-fn wanted(
-    service: Option<Names>,
-    app: Option<Names>,
-    signal: Option<Signals>,
-    since_ms: Option<i64>,
-    until_ms: Option<i64>,
-    search: Option<String>,
-) -> LogQuery {
-    LogQuery {
-        services: service.map(Names::into_list).unwrap_or_default(),
-        apps: app.map(Names::into_list).unwrap_or_default(),
-        signals: signal.map(Signals::into_list).unwrap_or_default(),
-        since_ms,
-        until_ms,
-        search,
-        ..LogQuery::default()
-    }
 }
 
 pub(crate) fn json(answer: &impl Serialize) -> Result<String, EngineError> {

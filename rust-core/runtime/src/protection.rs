@@ -68,6 +68,8 @@ pub struct Protection {
     /// How much of it was protected, in percent, counted from the first start ever: 100 only without any gap. `None` when
     /// no firewall ever ran in it.
     pub protected_percent: Option<u8>,
+    /// From when on that is counted: milliseconds since 1970-01-01T00:00:00Z.
+    pub counted_from_ms: Option<i64>,
 }
 
 impl Run {
@@ -160,7 +162,7 @@ pub(crate) fn protection(runs: &[Run], is_running: bool, now: &Clock, since_ms: 
     }
     let whole_ms = first_ms.map(|first_ms| now.wall_ms.saturating_sub(first_ms)).filter(|whole| *whole >= 0);
     let protected_percent = whole_ms.map(|whole_ms| percent(whole_ms, open_ms, gaps.is_empty()));
-    Protection { gaps, protected_percent }
+    Protection { gaps, protected_percent, counted_from_ms: first_ms }
 }
 
 fn percent(whole_ms: i64, open_ms: i64, no_gap: bool) -> u8 {
@@ -197,13 +199,16 @@ mod tests {
     #[test]
     fn nothing_ever_ran_is_no_gap_and_no_percentage() {
         let nothing = protection(&[], false, &at(1, HOUR, 0), 0);
-        assert_eq!(nothing, Protection { gaps: Vec::new(), protected_percent: None });
+        assert_eq!(nothing, Protection { gaps: Vec::new(), protected_percent: None, counted_from_ms: None });
     }
 
     #[test]
     fn one_that_still_runs_has_no_gap() {
         let all = protection(&[run(at(1, 0, 0), at(1, HOUR, 0))], true, &at(1, 9 * HOUR, 0), 0);
-        assert_eq!(all, Protection { gaps: Vec::new(), protected_percent: Some(100) });
+        assert_eq!(
+            (all.gaps.len(), all.protected_percent, all.counted_from_ms),
+            (0, Some(100), Some(START_MS))
+        );
     }
 
     #[test]
@@ -216,7 +221,7 @@ mod tests {
             certain_from: false,
             cause: Cause::Unknown,
         };
-        assert_eq!(found, Protection { gaps: vec![gap], protected_percent: Some(75) });
+        assert_eq!((found.gaps, found.protected_percent), (vec![gap], Some(75)));
     }
 
     #[test]
@@ -229,7 +234,7 @@ mod tests {
             certain_from: true,
             cause: Cause::OtherVpn,
         };
-        assert_eq!(found, Protection { gaps: vec![gap], protected_percent: Some(50) });
+        assert_eq!((found.gaps, found.protected_percent), (vec![gap], Some(50)));
     }
 
     #[test]

@@ -240,12 +240,12 @@ fn an_app_can_be_muted() {
 fn gaps_lie_between_two_engines() {
     let lab = Lab::new();
     let gaps = || lab.ask(&json!({"do": "gaps", "since_ms": 0}));
-    assert_eq!(gaps(), json!({"gaps": [], "protected_percent": null}));
+    assert_eq!(gaps(), json!({"gaps": [], "protected_percent": null, "counted_from_ms": null}));
     let before = clock::wall_ms();
     let apps = lab.start();
     apps.send(&look_up()).unwrap();
     apps.recv(&mut [0; 2000]).unwrap();
-    assert_eq!(gaps(), json!({"gaps": [], "protected_percent": 100}));
+    assert_eq!((&gaps()["gaps"], &gaps()["protected_percent"]), (&json!([]), &json!(100)));
     lab.ask(&json!({"do": "heartbeat"}));
     lab.session.stop();
     let after = clock::wall_ms();
@@ -295,6 +295,7 @@ fn the_log_comes_in_pages_and_its_rows_are_found_again() {
     assert_eq!(lab.ask(&json!({"do": "attempt", "id": 1})), json!({"row": null}));
     let found = |query: Value| lab.ask(&query)["rows"].as_array().unwrap().len();
     assert_eq!(found(json!({"do": "log", "search": "MTALK"})), 1);
+    assert_eq!(found(json!({"do": "log", "search": "Firebase cloud"})), 1, "the service's name is in no row");
     assert_eq!(found(json!({"do": "log", "service": SERVICE})), 2);
     assert_eq!(found(json!({"do": "log", "since_ms": clock::wall_ms() + 1_000})), 0);
     assert_eq!(found(json!({"do": "log", "app": "com.example.app"})), 0);

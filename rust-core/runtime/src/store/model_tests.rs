@@ -240,6 +240,7 @@ fn query(question: &Question, model: &Model) -> LogQuery {
         since_ms: time(&question.since),
         until_ms: time(&question.until),
         search: question.search.map(str::to_owned),
+        named: Vec::new(),
         newest_first: question.newest_first,
         after: None,
         limit: Some(question.limit),

@@ -23,6 +23,8 @@ pub struct LogQuery {
     pub until_ms: Option<i64>,
     /// With this text, in any case, in service, host, app, address, path or reason.
     pub search: Option<String>,
+    /// Services that the text finds, too, though their ids do not hold it: their names do. Without a text they mean nothing.
+    pub named: Vec<String>,
     /// Newest first, instead of oldest first.
     pub newest_first: bool,
     /// Rows behind this one only: where the page before ended.
@@ -92,8 +94,14 @@ impl LogQuery {
             && self.since_ms.is_none_or(|since| row.last_ms >= since)
             && self.until_ms.is_none_or(|until| row.first_ms < until)
             && self.search.as_ref().is_none_or(|text| {
-                !text.contains('\n') && searched_text(attempt).contains(&text.to_lowercase())
+                self.names(service)
+                    || !text.contains('\n') && searched_text(attempt).contains(&text.to_lowercase())
             })
+    }
+
+    /// Whether the text that is searched for is in the name of this service.
+    pub(super) fn names(&self, service: &str) -> bool {
+        self.named.iter().any(|named| named == service)
     }
 
     /// Whether attempts of this service, app and signal are wanted; each is empty for none.

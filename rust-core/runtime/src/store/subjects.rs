@@ -123,7 +123,9 @@ impl KnownSubjects {
             let (number, facets) = entry?;
             let (service, app, signal, text) = facets.value();
             if query.wants_subject(service, app, signal)
-                && search.as_ref().is_none_or(|searched| text.contains(searched.as_str()))
+                && search
+                    .as_ref()
+                    .is_none_or(|searched| query.names(service) || text.contains(searched.as_str()))
             {
                 wanted.push(number.value());
             }

@@ -5,12 +5,13 @@ import android.app.Application
 import android.content.Context
 import android.content.res.Configuration
 import android.os.Bundle
+import android.os.Handler
 import org.consentry.engine.Engine
-import org.consentry.vpn.ConsentVpnService
-import org.consentry.ui.Languages
-import org.consentry.vpn.EndsOfGrants
 import org.consentry.health.Exits
 import org.consentry.managed.ManagedConfiguration
+import org.consentry.ui.Languages
+import org.consentry.vpn.ConsentVpnService
+import org.consentry.vpn.EndsOfGrants
 import org.consentry.vpn.GapNotice
 import org.consentry.vpn.Notices
 import org.consentry.vpn.ProtectionSwitch
@@ -49,8 +50,13 @@ open class ConsentryApp : Application() {
     lateinit var managed: ManagedConfiguration
         private set
 
+    /** Set when the small files have been read; what had to wait for them. */
+    private var areFilesRead = false
+    private val afterFiles = ArrayList<() -> Unit>()
+
     override fun onCreate() {
         super.onCreate()
+        readFiles()
         engine = newEngine()
         notices = Notices(this, { Languages.spoken(this) }) { wishes.asksScreenLock }
         protection = ProtectionSwitch(this, engine, notices)
@@ -58,7 +64,7 @@ open class ConsentryApp : Application() {
         EndsOfGrants(this, engine, notices)
         Widgets(this).follow(engine)
         registerActivityLifecycleCallbacks(object : Shown {
-            override fun onActivityResumed(activity: Activity) = questions.seen()
+            override fun onActivityResumed(activity: Activity) = whenFilesAreRead(questions::seen)
         })
         gapNotice = GapNotice(this, engine, notices)
         managed = ManagedConfiguration(this, engine, notices::managedUnknown)
@@ -66,6 +72,23 @@ open class ConsentryApp : Application() {
         engine.open()
         Exits(this, engine).tell()
         managed.follow()
+    }
+
+    /** Reads what is kept in small files off the main thread: the first frame waits for no disk. */
+    private fun readFiles() {
+        val main = Handler(mainLooper)
+        Thread({
+            for (name in FILES) getSharedPreferences(name, MODE_PRIVATE).all
+            main.post {
+                areFilesRead = true
+                afterFiles.forEach { it() }
+                afterFiles.clear()
+            }
+        }, "consentry-files").start()
+    }
+
+    private fun whenFilesAreRead(run: () -> Unit) {
+        if (areFilesRead) run() else afterFiles += run
     }
 
     /** The phone's language, among others. */
@@ -104,6 +127,9 @@ open class ConsentryApp : Application() {
     }
 
     companion object {
+        /** The small files that are wanted from the start. */
+        private val FILES = listOf("protection", "questions", "wishes", "ends_of_grants")
+
         /** The app that a context belongs to. */
         fun of(context: Context): ConsentryApp = context.applicationContext as ConsentryApp
     }

@@ -28,6 +28,10 @@ internal object Answers {
         attempts7Days = json.getLong("attempts_7d"),
         lastMs = json.longOrNull("last_ms"),
         muted = json.getBoolean("muted"),
+        likelyHosts = json.getJSONArray("likely_hosts").strings(),
+        sources = json.getJSONArray("sources").strings(),
+        isChanged = json.getBoolean("changed"),
+        newHosts = json.getJSONArray("new_hosts").strings(),
     )
 
     private fun consent(json: JSONObject): ConsentState = when (val kind = json.getString("kind")) {
@@ -62,7 +66,49 @@ internal object Answers {
 
     fun log(answer: JSONObject) = LogPage(
         rows = answer.getJSONArray("rows").objects().map(::attempt),
-        next = if (answer.isNull("next")) null else Cursor(JSONArray().put(answer.get("next")).toString()),
+        next = answer.cursor("next"),
+    )
+
+    fun logPart(answer: JSONObject) =
+        LogPart(answer.getString("text"), answer.cursor("next"), answer.getInt("percent"))
+
+    fun logCount(answer: JSONObject) = LogCount(answer.getLong("rows"), answer.getLong("attempts"))
+
+    fun logCounts(answer: JSONObject) = LogCounts(
+        services = answer.counts("services"),
+        apps = answer.counts("apps"),
+        signals = answer.counts("signals").map { (id, count) ->
+            id?.let { code -> Signal.entries.find { it.code == code } } to count
+        },
+    )
+
+    private fun JSONObject.counts(key: String): List<Pair<String?, Long>> =
+        getJSONArray(key).objects().map { it.textOrNull("id") to it.getLong("count") }
+
+    fun backup(answer: JSONObject) = Backup(answer.getString("text"), answer.getInt("decisions"))
+
+    fun restored(answer: JSONObject) = Restored(
+        madeMs = answer.getLong("made_ms"),
+        decisions = answer.getInt("decisions"),
+        granted = answer.getInt("granted"),
+        withdrawn = answer.getInt("withdrawn"),
+        leftOut = answer.getJSONArray("left_out").strings(),
+    )
+
+    fun retention(answer: JSONObject) =
+        Retention(answer.getInt("days"), answer.getInt("megabytes"), answer.getLong("rows"))
+
+    fun coverage(answer: JSONObject) = Coverage(
+        gaps = answer.getJSONArray("gaps").objects().map {
+            Gap(
+                fromMs = it.getLong("from_ms"),
+                untilMs = it.longOrNull("until_ms"),
+                isCertain = it.getBoolean("certain_from"),
+                cause = it.one("cause", Gap.Cause.entries) { cause -> cause.code },
+            )
+        },
+        percent = answer.longOrNull("protected_percent")?.toInt(),
+        countedFromMs = answer.longOrNull("counted_from_ms"),
     )
 
     fun attempt(json: JSONObject) = Attempt(
@@ -95,20 +141,11 @@ internal object Answers {
         version = answer.getString("version"),
         strictApps = answer.getJSONArray("strict_apps").strings(),
         mutedApps = answer.getJSONArray("muted_apps").strings(),
+        resetMs = if (answer.isNull("reset")) null else answer.getJSONObject("reset").getLong("time_ms"),
     )
 
-    fun coverage(answer: JSONObject) = Coverage(
-        gaps = answer.getJSONArray("gaps").objects().map {
-            Gap(
-                fromMs = it.getLong("from_ms"),
-                untilMs = it.longOrNull("until_ms"),
-                isCertain = it.getBoolean("certain_from"),
-                cause = it.one("cause", Gap.Cause.entries) { cause -> cause.code },
-            )
-        },
-        percent = answer.longOrNull("protected_percent")?.toInt(),
-        countedFromMs = answer.longOrNull("counted_from_ms"),
-    )
+    private fun JSONObject.cursor(key: String): Cursor? =
+        if (isNull(key)) null else Cursor(JSONArray().put(get(key)).toString())
 
     private fun <T> JSONObject.one(key: String, all: List<T>, code: (T) -> String): T {
         val text = getString(key)

@@ -56,19 +56,23 @@ enum class Signal(val code: String) {
 data class Identifier(val kind: String, val form: String, val where: String)
 
 /**
- * Which attempts to show.
+ * Which attempts to show; empty sets stand for all.
  *
- * @property service only those of this service
- * @property app only those of this package
+ * @property services only those of these services
+ * @property apps only those of these packages
+ * @property signals only those that one of these recognised
  * @property sinceMs only those seen since then
+ * @property untilMs only those that began before then
  * @property search only those with this text in host, service or app
  * @property before where the page begins: [LogPage.next] of the page before, or null for the newest
  * @property limit how many at most
  */
 data class LogQuery(
-    val service: String? = null,
-    val app: String? = null,
+    val services: Set<String> = emptySet(),
+    val apps: Set<String> = emptySet(),
+    val signals: Set<Signal> = emptySet(),
     val sinceMs: Long? = null,
+    val untilMs: Long? = null,
     val search: String? = null,
     val before: Cursor? = null,
     val limit: Int = 50,
@@ -89,7 +93,8 @@ data class LogPage(val rows: List<Attempt>, val next: Cursor?)
  * @property allowed services that the owner has allowed
  * @property undecided services that were tried and that the owner has not decided about
  * @property strictApps packages from which servers that the catalogue does not know are held back, too
- * @property mutedApps packages about whose attempts the owner wants no questions
+ * @property resetMs when the record of decisions did not add up and was set aside; null when that never happened
+ * @property mutedApps packages about whose attempts the owner wants no question
  */
 data class Status(
     val running: Boolean,
@@ -100,6 +105,7 @@ data class Status(
     val version: String,
     val strictApps: List<String> = emptyList(),
     val mutedApps: List<String> = emptyList(),
+    val resetMs: Long? = null,
 ) {
     /** A day, `2026-11-22`, and how many attempts were held back on it. */
     data class Day(val date: String, val count: Long)

@@ -89,6 +89,11 @@ class Engine(
         changeConsent(ask("strict").put("app", app).put("on", on).put("via", via.code), {}, done)
     }
 
+    /** Whether the owner is asked about what an app (a package) attempts. */
+    fun muteApp(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit = {}) {
+        changeConsent(ask("mute").put("app", app).put("on", on), {}, done)
+    }
+
     /** The changes of consent, newest first: of one service, or of all. */
     fun history(service: String? = null, done: (Outcome<List<ConsentChange>>) -> Unit) {
         val request = ask("history").put("service", service ?: JSONObject.NULL)
@@ -97,23 +102,56 @@ class Engine(
 
     /** A page of the log, newest first. */
     fun log(query: LogQuery, done: (Outcome<LogPage>) -> Unit) {
-        val request = ask("log").put("service", query.service ?: JSONObject.NULL)
-            .put("app", query.app ?: JSONObject.NULL)
-            .put("since_ms", query.sinceMs ?: JSONObject.NULL)
-            .put("search", query.search ?: JSONObject.NULL)
-            .put("before", query.before?.let { JSONArray(it.json).get(0) } ?: JSONObject.NULL)
-            .put("limit", query.limit)
+        val request = choose("log", query).put("before", json(query.before)).put("limit", query.limit)
         call({ Answers.log(send(request)) }, done)
     }
 
-    /** Whether the owner is asked about what an app (a package) attempts. */
-    fun muteApp(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit = {}) {
-        changeConsent(ask("mute").put("app", app).put("on", on), {}, done)
+    /** How much of the log fits; [LogQuery.before] and [LogQuery.limit] do not count. */
+    fun logCount(query: LogQuery, done: (Outcome<LogCount>) -> Unit) =
+        call({ Answers.logCount(send(choose("log_count", query))) }, done)
+
+    /**
+     * The next part of a file of the log, oldest rows first.
+     *
+     * @param after [LogPart.next] of the part before; null for the first
+     */
+    fun exportLog(query: LogQuery, format: LogFormat, after: Cursor?, done: (Outcome<LogPart>) -> Unit) {
+        val request = choose("export", query).put("format", format.code).put("after", json(after))
+        call({ Answers.logPart(send(request)) }, done)
     }
 
+    /** How often what was tried since then (milliseconds since 1970). */
+    fun logCounts(sinceMs: Long, done: (Outcome<LogCounts>) -> Unit) =
+        call({ Answers.logCounts(send(ask("counts").put("since_ms", sinceMs))) }, done)
+
+    /** How much of the log is kept; with [days] it is that much from now on. */
+    fun retention(days: Int? = null, done: (Outcome<Retention>) -> Unit) =
+        call({ Answers.retention(send(ask("retention").put("days", days ?: JSONObject.NULL))) }, done)
+
+    /** Removes all attempts for good. Decisions and their history stay. */
+    fun deleteLog(done: (Outcome<Unit>) -> Unit) = changeConsent(ask("delete_log"), {}, done)
+
+    /** A receipts file of all decisions, or of those about a service, which anybody can verify. */
+    fun receipts(service: String? = null, done: (Outcome<String>) -> Unit) =
+        call({
+            val request = ask("receipts")
+            if (service != null) request.put("service", service)
+            send(request).getString("text")
+        }, done)
+
+    /** A file of all decisions and settings. */
+    fun backup(done: (Outcome<Backup>) -> Unit) = call({ Answers.backup(send(ask("backup"))) }, done)
+
+    /** What a backup file holds, and what would come of putting it back. Nothing is changed. */
+    fun previewRestore(text: String, done: (Outcome<Restored>) -> Unit) =
+        call({ Answers.restored(send(ask("restore").put("text", text).put("preview", true))) }, done)
+
+    /** Puts a backup back: present decisions are replaced, and the history keeps both. */
+    fun restore(text: String, done: (Outcome<Restored>) -> Unit) =
+        changeConsent(ask("restore").put("text", text), Answers::restored, done)
+
     /** How the time since then (milliseconds since 1970) was protected. */
-    fun coverage(sinceMs: Long, done: (Outcome<Coverage>) -> Unit) =
-        call({ Answers.coverage(send(ask("gaps").put("since_ms", sinceMs.coerceAtLeast(0)))) }, done)
+    fun coverage(sinceMs: Long, done: (Outcome<Coverage>) -> Unit) = call({ readCoverage(sinceMs) }, done)
 
     /**
      * Why protection ended, and when if that is known better than by its last sign of life (milliseconds since 1970). Without
@@ -212,7 +250,12 @@ class Engine(
     }
 
     /** The tunnel's side says how protection stands. */
-    internal fun protectionIs(protection: Protection) = change { it.copy(protection = protection) }
+    internal fun protectionIs(protection: Protection) {
+        if (protection == state.value.protection) return
+        change { it.copy(protection = protection) }
+        // A gap has begun, or ended.
+        happenedToRecord()
+    }
 
     /** The tunnel's side says what Android's settings are. */
     internal fun alwaysOnIs(alwaysOn: AlwaysOn?) = change { it.copy(alwaysOn = alwaysOn) }
@@ -245,11 +288,20 @@ class Engine(
         }
     }
 
-    private fun readAll(): Pair<List<Service>, Status> =
-        Answers.services(send(ask("services"))) to Answers.status(send(ask("status")))
+    private class Read(val services: List<Service>, val status: Status, val coverage: Coverage)
 
-    private fun show(read: Pair<List<Service>, Status>) =
-        change { it.copy(store = StoreState.Open, services = read.first, status = read.second) }
+    private fun readAll() = Read(
+        Answers.services(send(ask("services"))),
+        Answers.status(send(ask("status"))),
+        readCoverage(System.currentTimeMillis() - WEEK_MS),
+    )
+
+    private fun readCoverage(sinceMs: Long) =
+        Answers.coverage(send(ask("gaps").put("since_ms", sinceMs.coerceAtLeast(0))))
+
+    private fun show(read: Read) = change {
+        it.copy(store = StoreState.Open, services = read.services, status = read.status, coverage = read.coverage)
+    }
 
     private fun change(next: (EngineState) -> EngineState) = state.set(next(state.value))
 
@@ -322,6 +374,18 @@ class Engine(
 
     private fun ask(what: String): JSONObject = JSONObject().put("do", what)
 
+    private fun choose(what: String, query: LogQuery): JSONObject = ask(what)
+        .put("service", json(query.services))
+        .put("app", json(query.apps))
+        .put("signal", json(query.signals.map { it.code }))
+        .put("since_ms", query.sinceMs ?: JSONObject.NULL)
+        .put("until_ms", query.untilMs ?: JSONObject.NULL)
+        .put("search", query.search ?: JSONObject.NULL)
+
+    private fun json(names: Collection<String>): Any = if (names.isEmpty()) JSONObject.NULL else JSONArray(names)
+
+    private fun json(cursor: Cursor?): Any = cursor?.let { JSONArray(it.json).get(0) } ?: JSONObject.NULL
+
     private fun json(network: OuterNetwork): JSONObject = JSONObject().put("resolvers", JSONArray(network.resolvers))
         .put("ipv4", network.ipv4).put("ipv6", network.ipv6)
 
@@ -333,5 +397,8 @@ class Engine(
 
         /** How long changes are gathered before screens are told, in milliseconds. */
         const val REFRESH_MS = 1000L
+
+        /** How far back gaps are always known, in milliseconds: as far as Home and Health show them. */
+        const val WEEK_MS = 7 * 86_400_000L
     }
 }

@@ -7,6 +7,8 @@ data class EngineState(
     /** In the catalogue's order; empty until the store is open. */
     val services: List<Service> = emptyList(),
     val status: Status? = null,
+    /** How the last seven days were protected; null until that has been read. */
+    val coverage: Coverage? = null,
     /** The host of a strict Private DNS, which takes name look-ups round the tunnel; null when there is none. */
     val strictPrivateDns: String? = null,
     /** Android's always-on settings for us, as far as they can be read (API 29, while protection runs). */

@@ -10,6 +10,10 @@ package org.consentry.engine
  * @property breaksShort the same in a few words, for the question
  * @property hosts the host patterns that recognise it
  * @property packages apps that serve it
+ * @property likelyHosts those of [hosts] that are likely only
+ * @property sources what the catalogue's entry rests on, for people to look up
+ * @property isChanged whether it is more now than what the owner allowed: the new part is held back until it is allowed anew
+ * @property newHosts the hosts that came since
  * @property sharesWith ids of services on the same server, which a grant opens too where the bytes are encrypted
  * @property consent what is allowed now
  * @property keptBlocked whether it is held back because the owner decided so; otherwise nobody has decided
@@ -37,6 +41,10 @@ data class Service(
     val attempts7Days: Long,
     val lastMs: Long?,
     val muted: Boolean,
+    val likelyHosts: List<String> = emptyList(),
+    val sources: List<String> = emptyList(),
+    val isChanged: Boolean = false,
+    val newHosts: List<String> = emptyList(),
 )
 
 /** What holds for a service while the owner has said nothing. */
@@ -126,6 +134,12 @@ data class ConsentChange(
         EXPIRE("expire"),
         STRICT_ON("strict_on"),
         STRICT_OFF("strict_off"),
+
+        /** The catalogue says more of the service than it did when it was allowed. */
+        SERVICE_CHANGED("service_changed"),
+
+        /** The record before did not add up, and was set aside: nothing counts as allowed from then on. */
+        RESET("reset"),
     }
 
     /** When a grant ends. */

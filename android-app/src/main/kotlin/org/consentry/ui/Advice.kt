@@ -17,8 +17,12 @@ sealed class Advice(
     val text: Int,
     val later: Int,
     val now: Int,
-    val argument: String? = null,
+    private val argument: String? = null,
 ) {
+    /** What it says. */
+    open fun words(screen: Screen): String =
+        if (argument == null) screen.getString(text) else screen.getString(text, argument)
+
     /** Android has not agreed to the VPN. */
     data class Permission(val wasAsked: Boolean) : Advice(
         "permission",
@@ -28,6 +32,18 @@ sealed class Advice(
         R.string.why_a_vpn,
         if (wasAsked) R.string.ask_again else R.string.ask,
     )
+
+    /** The record of decisions did not add up, and was set aside. */
+    data class Reset(val atMs: Long) : Advice(
+        "reset:$atMs",
+        R.drawable.ic_receipt,
+        R.string.card_reset,
+        R.string.card_reset_text,
+        R.string.not_now,
+        R.string.restore_backup,
+    ) {
+        override fun words(screen: Screen): String = screen.getString(text, screen.times.moment(atMs))
+    }
 
     /** Look-ups go round the tunnel. */
     data class PrivateDns(val server: String) : Advice(
@@ -50,6 +66,31 @@ sealed class Advice(
         R.string.show_me,
     )
 
+    /** The battery saver had left Consentry alone, and does no more. */
+    data class BatteryAgain(val sinceMs: Long) : Advice(
+        "battery_again:$sinceMs",
+        R.drawable.ic_battery,
+        R.string.card_battery_again,
+        R.string.card_battery_again_text,
+        R.string.not_now,
+        R.string.fix,
+    ) {
+        override fun words(screen: Screen): String = screen.getString(text, screen.times.moment(sinceMs))
+    }
+
+    /** The catalogue has services that the owner has not seen. */
+    data class NewServices(val count: Int) : Advice(
+        "new_services:$count",
+        R.drawable.ic_services,
+        R.string.card_catalogue,
+        0,
+        R.string.ok,
+        R.string.see_them,
+    ) {
+        override fun words(screen: Screen): String =
+            screen.resources.plural(R.plurals.card_catalogue_text, count.toLong())
+    }
+
     /** Notifications are refused. */
     data object Notifications : Advice(
         NOTIFICATIONS,
@@ -65,19 +106,24 @@ sealed class Advice(
         private const val NOTIFICATIONS = "notifications"
 
         /** The advice that holds and was not put off, most important first; null when there is none. */
-        fun of(state: EngineState, facts: PhoneFacts?, putOff: Set<String>): Advice? {
+        fun of(state: EngineState, facts: PhoneFacts?, remembered: Remembered): Advice? {
             if (state.protection == Protection.NeedsPermission) return Permission(wasAsked = true)
-            return holding(state, facts).find { it.fact !in putOff }
+            return holding(state, facts, remembered).find { it.fact !in remembered.putOff }
         }
 
         /** Of what was put off, what does not hold any more: to be forgotten, so that the advice returns with its fact. */
-        fun over(state: EngineState, facts: PhoneFacts, putOff: Set<String>): Set<String> =
-            putOff - holding(state, facts).map { it.fact }.toSet()
+        fun over(state: EngineState, facts: PhoneFacts, remembered: Remembered): Set<String> =
+            remembered.putOff - holding(state, facts, remembered).map { it.fact }.toSet()
 
-        private fun holding(state: EngineState, facts: PhoneFacts?): List<Advice> = listOfNotNull(
+        private fun holding(state: EngineState, facts: PhoneFacts?, remembered: Remembered): List<Advice> = listOfNotNull(
+            state.status?.resetMs?.let(::Reset),
             state.strictPrivateDns?.let(::PrivateDns),
-            Battery.takeIf { facts?.isBatteryFree == false && state.protection.isActive },
+            battery(remembered).takeIf { facts?.isBatteryFree == false && state.protection.isActive },
             Notifications.takeIf { facts?.areNotificationsOn == false && state.protection.isActive },
+            remembered.newIn(state.services).size.takeIf { it > 0 }?.let(::NewServices),
         )
+
+        private fun battery(remembered: Remembered): Advice =
+            if (remembered.batteryAgainMs > 0) BatteryAgain(remembered.batteryAgainMs) else Battery
     }
 }

@@ -22,12 +22,20 @@ class BarChart(context: Context, attributes: AttributeSet? = null) : View(contex
      *
      * @property name `Thu`
      * @property longName `Thursday`, for screen readers
+     * @property hasGap whether services could connect at times: the count is not all
      */
-    data class Day(val name: String, val longName: String, val count: Long, val isToday: Boolean)
+    data class Day(
+        val name: String,
+        val longName: String,
+        val count: Long,
+        val isToday: Boolean,
+        val hasGap: Boolean = false,
+    )
 
     private val density = resources.displayMetrics.density
     private val bar = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.colour(R.attr.bar) }
     private val todayBar = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.colour(R.attr.primary) }
+    private val gapCap = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.colour(R.attr.attentionAccent) }
     private val plain = text(R.attr.textSecond, Typeface.create("sans-serif", Typeface.NORMAL))
     private val strong = text(R.attr.textMain, Typeface.create("sans-serif-medium", Typeface.NORMAL))
     private val path = Path()
@@ -77,15 +85,31 @@ class BarChart(context: Context, attributes: AttributeSet? = null) : View(contex
             val height = (BARS_DP * density * day.count / most).coerceAtLeast(LEAST_DP * density)
             roundTop(left, floor - height, left + width, floor)
             canvas.drawPath(path, if (day.isToday) todayBar else bar)
+            if (day.hasGap) drawCap(canvas, left, floor - height, left + width)
             val paint = if (day.isToday) strong else plain
             val middle = left + width / 2
             if (showsCounts) {
                 paint.textSize = sp(COUNT_SP)
-                canvas.drawText(Numbers.compact(resources, day.count), middle, floor - height - COUNT_GAP_DP * density, paint)
+                val cap = if (day.hasGap) (CAP_DP + CAP_GAP_DP) * density else 0f
+                canvas.drawText(
+                    Numbers.compact(resources, day.count),
+                    middle,
+                    floor - height - cap - COUNT_GAP_DP * density,
+                    paint,
+                )
             }
             paint.textSize = nameSize(paint, width + gap)
             canvas.drawText(day.name, middle, floor + sp(NAME_LINE_SP), paint)
         }
+    }
+
+    /** The cap of a day with a gap, a little above its bar. */
+    private fun drawCap(canvas: Canvas, left: Float, top: Float, right: Float) {
+        val bottom = top - CAP_GAP_DP * density
+        path.rewind()
+        val corner = CAP_DP * density / 2
+        path.addRoundRect(RectF(left, bottom - CAP_DP * density, right, bottom), corner, corner, Path.Direction.CW)
+        canvas.drawPath(path, gapCap)
     }
 
     /** The day's names share one size in which the longest fits. */
@@ -119,7 +143,9 @@ class BarChart(context: Context, attributes: AttributeSet? = null) : View(contex
     }
 
     private fun describe(): String {
-        val all = days.map { context.getString(R.string.chart_day, it.longName, Numbers.of(it.count)) }
+        val all = days.map {
+            context.getString(if (it.hasGap) R.string.chart_day_gap else R.string.chart_day, it.longName, Numbers.of(it.count))
+        }
         return context.getString(
             R.string.chart_label,
             all.reduceOrNull { sum, day -> context.getString(R.string.list_more, sum, day) }.orEmpty(),
@@ -149,7 +175,7 @@ class BarChart(context: Context, attributes: AttributeSet? = null) : View(contex
         return true
     }
 
-    private fun top() = if (showsCounts) sp(COUNT_LINE_SP) else 0f
+    private fun top() = (if (showsCounts) sp(COUNT_LINE_SP) else 0f) + (CAP_DP + CAP_GAP_DP) * density
 
     private fun bottom() = sp(NAME_LINE_SP) + NAME_GAP_DP * density
 
@@ -167,6 +193,8 @@ class BarChart(context: Context, attributes: AttributeSet? = null) : View(contex
         const val LEAST_DP = 3
         const val UPPER_CORNER_DP = 6
         const val LOWER_CORNER_DP = 2
+        const val CAP_DP = 4
+        const val CAP_GAP_DP = 2
         const val COUNT_SP = 11f
         const val COUNT_LINE_SP = 18f
         const val COUNT_GAP_DP = 5

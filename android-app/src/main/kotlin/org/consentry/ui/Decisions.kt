@@ -59,7 +59,7 @@ class Decisions(changes: List<ConsentChange>) {
      * @param atMs as it was then; decisions made later do not count
      */
     fun about(service: String, essential: Boolean = false, atMs: Long = Long.MAX_VALUE): Decision {
-        val changes = of(service).filter { it.app == null && it.timeMs <= atMs }
+        val changes = of(service).filter { it.app == null && it.timeMs <= atMs && it.kind != Kind.SERVICE_CHANGED }
         val last = changes.firstOrNull() ?: return Decision.Undecided
         val before = changes.getOrNull(1)
         return when (last.kind) {
@@ -72,7 +72,7 @@ class Decisions(changes: List<ConsentChange>) {
                 essential || before?.kind == Kind.GRANT -> Decision.TurnedOff(last)
                 else -> Decision.KeptBlocked(last)
             }
-            Kind.STRICT_ON, Kind.STRICT_OFF -> Decision.Undecided
+            Kind.STRICT_ON, Kind.STRICT_OFF, Kind.SERVICE_CHANGED, Kind.RESET -> Decision.Undecided
         }
     }
 
@@ -83,7 +83,7 @@ class Decisions(changes: List<ConsentChange>) {
             when (change.kind) {
                 Kind.GRANT -> change.app?.let(apps::add)
                 Kind.REVOKE, Kind.EXPIRE -> if (change.app == null) apps.clear() else apps.remove(change.app)
-                Kind.STRICT_ON, Kind.STRICT_OFF -> Unit
+                Kind.STRICT_ON, Kind.STRICT_OFF, Kind.SERVICE_CHANGED, Kind.RESET -> Unit
             }
         }
         return apps.toList()

@@ -17,7 +17,7 @@ class EvidenceReader(private val model: ConsentryModel, private val service: Str
     fun read() = page(before = null, rounds = 0)
 
     private fun page(before: Cursor?, rounds: Int) {
-        model.log(LogQuery(service = service, before = before, limit = PAGE)) { page ->
+        model.log(LogQuery(services = setOf(service), before = before, limit = PAGE)) { page ->
             when (page) {
                 is Outcome.Failed -> done(null)
                 is Outcome.Done -> {

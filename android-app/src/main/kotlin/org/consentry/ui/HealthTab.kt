@@ -26,7 +26,12 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
     private val limits: FoldHead = view.findViewById(R.id.limits_head)
     private val scroll: ScrollView = view.findViewById(R.id.health_scroll)
 
+    private val coverageCard: View = view.findViewById(R.id.coverage)
+    private val timeline: Timeline = view.findViewById(R.id.timeline)
+
     init {
+        view.findViewById<TextView>(R.id.coverage_title).asHeading()
+        view.findViewById<View>(R.id.see_gaps).setOnClickListener { screen.openGaps() }
         view.findViewById<TextView>(R.id.phone_title).apply {
             text = screen.getString(R.string.this_phone, Phone.THIS.brand.replaceFirstChar(Char::uppercaseChar))
             asHeading()
@@ -35,7 +40,9 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
     }
 
     override fun show(state: EngineState) {
-        val all = HealthCheck.of(state, screen.facts, Phone.THIS, Build.VERSION.SDK_INT)
+        showCoverage(state)
+        val remembered = Preferences.of(screen).now ?: Remembered()
+        val all = HealthCheck.of(state, screen.facts, Phone.THIS, Build.VERSION.SDK_INT, remembered)
         val count = all.count { it.standing == HealthCheck.Standing.NEEDS_YOU }
         val words = when {
             screen.facts == null -> screen.getString(R.string.checking)
@@ -51,6 +58,27 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
             fill(checks.getChildAt(index) as RowFrame, check)
             (checks.getChildAt(index) as RowFrame).place(index == 0, index == all.lastIndex)
         }
+    }
+
+    private fun showCoverage(state: EngineState) {
+        val coverage = state.coverage
+        val isKnown = coverage != null && coverage.percent != null
+        coverageCard.isShownHere = isKnown
+        if (coverage == null || !isKnown) return
+        val days = Timeline.days(coverage, screen.times)
+        val open = coverage.gaps.filter { it.isOpen }
+        view.findViewById<TextView>(R.id.coverage_title).text = if (open.isEmpty()) {
+            screen.resources.plural(R.plurals.no_gaps_in, days.size.toLong())
+        } else {
+            screen.resources.plural(R.plurals.protected_part, days.size.toLong(), Numbers.percent(coverage.percent ?: 0))
+        }
+        view.findViewById<TextView>(R.id.coverage_text).apply {
+            isShownHere = open.isNotEmpty()
+            val isClosed = state.alwaysOn?.lockdown == true
+            text = screen.resources.plural(if (isClosed) R.plurals.gaps_closed else R.plurals.gaps_open, open.size.toLong())
+        }
+        timeline.days = days
+        view.findViewById<View>(R.id.see_gaps).isShownHere = coverage.gaps.isNotEmpty()
     }
 
     override fun scrollToTop() = scroll.smoothScrollTo(0, 0)
@@ -72,7 +100,8 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
 
     private fun fill(row: RowFrame, check: HealthCheck) {
         val name = screen.getString(check.name)
-        val state = if (check.argument == null) screen.getString(check.state) else screen.getString(check.state, check.argument)
+        val argument = check.timeMs?.let { screen.times.moment(it) } ?: check.argument
+        val state = if (argument == null) screen.getString(check.state) else screen.getString(check.state, argument)
         val (ground, colour) = when (check.standing) {
             HealthCheck.Standing.OK -> R.attr.container to R.attr.onContainer
             HealthCheck.Standing.NEEDS_YOU -> R.attr.attention to R.attr.onAttention
@@ -101,9 +130,18 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
             isShownHere = check.standing == HealthCheck.Standing.UNKNOWN && opens != null
             setText(R.string.check)
             contentDescription = screen.getString(R.string.check_label, screen.getString(R.string.check), name)
-            setOnClickListener { opens?.let(::open) }
+            setOnClickListener { opens?.let(::explain) }
         }
         row.findViewById<View>(R.id.end).isShownHere = check.standing == HealthCheck.Standing.OK || opens != null
+    }
+
+    /** Shows how it is done, step by step, where there is more to it than a page. */
+    private fun explain(page: HealthCheck.Page) = when (page) {
+        HealthCheck.Page.VPN -> screen.openHelp(Help.VPN)
+        HealthCheck.Page.BATTERY -> screen.openHelp(Help.BATTERY)
+        HealthCheck.Page.AUTOSTART -> screen.openHelp(Help.AUTOSTART)
+        HealthCheck.Page.RECENTS -> screen.openHelp(Help.RECENTS)
+        else -> open(page)
     }
 
     private fun open(page: HealthCheck.Page) {
@@ -113,6 +151,12 @@ class HealthTab(screen: MainActivity, parent: ViewGroup, private val model: Cons
                 return
             }
             HealthCheck.Page.VPN -> SystemPages.vpn
+            HealthCheck.Page.RECENTS -> {
+                screen.openHelp(Help.RECENTS)
+                return
+            }
+            HealthCheck.Page.AUTOSTART -> SystemPages.autostart(screen)
+            HealthCheck.Page.BACKGROUND -> listOf(SystemPages.app(screen))
             HealthCheck.Page.BATTERY -> SystemPages.battery(screen)
             HealthCheck.Page.NOTIFICATIONS -> SystemPages.notifications(screen)
             HealthCheck.Page.PRIVATE_DNS -> SystemPages.privateDns

@@ -18,6 +18,8 @@ class HistoryWords(private val context: Context, private val times: Times, priva
                 context.getString(if (kept) R.string.history_kept_blocked else R.string.history_turned_off)
             }
             Kind.EXPIRE, Kind.STRICT_ON, Kind.STRICT_OFF -> context.getString(R.string.history_ended)
+            Kind.SERVICE_CHANGED -> context.getString(R.string.history_changed)
+            Kind.RESET -> context.getString(R.string.history_reset)
         }
         return change.app?.let { context.getString(R.string.for_app, words, labels.name(it)) } ?: words
     }
@@ -32,8 +34,10 @@ class HistoryWords(private val context: Context, private val times: Times, priva
             "notification" -> R.string.by_notification
             "tile" -> R.string.by_tile
             "command" -> R.string.by_command
-            "managed_configuration" -> R.string.by_organisation
+            "restore" -> R.string.by_restore
             "automation" -> R.string.by_automation
+            "catalogue" -> R.string.by_catalogue
+            "managed_configuration" -> R.string.by_organisation
             else -> R.string.by_timer
         },
     )

@@ -51,7 +51,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
     }
 
     override fun show(state: EngineState) {
-        card.show(StatusContent.of(state, screen, screen.times))
+        card.show(StatusContent.of(state, screen, screen.times, Preferences.of(screen).now?.gapsSeenMs ?: 0))
         showAdvice(state)
         showNumbers(state)
         if (state.status != shownStatus || latestRows.isEmpty()) readLatest()
@@ -87,6 +87,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
         StatusContent.FootAction.TURN_ON -> screen.turnOn()
         StatusContent.FootAction.VPN_SETTINGS -> screen.openFirst(SystemPages.vpn)
         StatusContent.FootAction.OPEN_RECORD -> model.open()
+        StatusContent.FootAction.GAPS -> screen.openGaps()
     }
 
     private fun showNumbers(state: EngineState) {
@@ -112,6 +113,14 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
                 screen.resources.plural(R.plurals.services_count, services),
             )
         }
+        val today = screen.times.dayStart(model.nowMs)
+        if (hasGap(state, today, Long.MAX_VALUE)) {
+            heldText.text = if (status.heldToday == 0L) {
+                screen.getString(R.string.nothing_today_but_gaps)
+            } else {
+                screen.getString(R.string.gaps_not_counted, heldText.text)
+            }
+        }
         chart.days = status.days.mapIndexed { index, day ->
             val isToday = index == status.days.lastIndex
             BarChart.Day(
@@ -119,9 +128,15 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
                 if (isToday) screen.getString(R.string.today) else screen.times.longWeekday(day.date),
                 day.count,
                 isToday,
+                hasGap = screen.times.ofDay(day.date)?.let {
+                    hasGap(state, screen.times.dayStart(it), screen.times.dayEnd(it))
+                } ?: false,
             )
         }
     }
+
+    private fun hasGap(state: EngineState, fromMs: Long, untilMs: Long): Boolean =
+        state.coverage?.gapsIn(fromMs, untilMs).orEmpty().any { it.isOpen }
 
     private fun readLatest() = model.log(LogQuery(limit = LATEST_RECORDS)) { page ->
         if (page is Outcome.Done && !screen.isDestroyed) {
@@ -155,7 +170,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
 
     private fun showAdvice(state: EngineState) {
         val remembered = Preferences.of(screen).now
-        val card = Advice.of(state, screen.facts, remembered?.putOff.orEmpty())
+        val card = Advice.of(state, screen.facts, remembered ?: Remembered())
         advice.isShownHere = card != null && remembered != null
         if (card == null) return
         advice.findViewById<ImageView>(R.id.advice_icon).setImageResource(card.icon)
@@ -164,7 +179,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
             asHeading()
         }
         advice.findViewById<TextView>(R.id.advice_text).text =
-            if (card.argument == null) screen.getString(card.text) else screen.getString(card.text, card.argument)
+            card.words(screen)
         advice.findViewById<Button>(R.id.advice_later).apply {
             setText(card.later)
             setOnClickListener { later(card) }
@@ -181,9 +196,12 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
 
     private fun later(card: Advice) {
         if (card is Advice.Permission) {
-            screen.startActivity(Intent(screen, OnboardingActivity::class.java).putExtra(OnboardingActivity.EXTRA_PAGE, 1))
+            screen.startActivity(
+                Intent(screen, OnboardingActivity::class.java).putExtra(OnboardingActivity.EXTRA_PAGE, OnboardingActivity.VPN),
+            )
             return
         }
+        if (card is Advice.NewServices) screen.newServicesSeen()
         Preferences.of(screen).change { it.copy(putOff = it.putOff + card.fact) }
         show(model.state.value)
     }
@@ -191,7 +209,9 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
     private fun now(card: Advice) = when (card) {
         is Advice.Permission -> screen.turnOn()
         is Advice.PrivateDns -> screen.openFirst(SystemPages.privateDns)
-        Advice.Battery -> screen.openFirst(SystemPages.battery(screen))
+        Advice.Battery, is Advice.BatteryAgain -> screen.openHelp(Help.BATTERY)
+        is Advice.NewServices -> screen.showNewServices()
+        is Advice.Reset -> screen.openSettings()
         Advice.Notifications -> screen.openFirst(SystemPages.notifications(screen))
     }
 

@@ -1,5 +1,6 @@
 package org.consentry.ui
 
+import android.content.res.ColorStateList
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup
@@ -8,6 +9,7 @@ import android.widget.TextView
 import org.consentry.R
 import org.consentry.engine.ConsentChange
 import org.consentry.engine.ConsentChange.Kind
+import org.consentry.engine.Gap
 
 /** The lines of the log. When the last but a few is shown, [more] reads the next page. */
 class LogAdapter(
@@ -18,6 +20,7 @@ class LogAdapter(
     private val inflater = LayoutInflater.from(screen)
     private val gap = (GAP_DP * screen.resources.displayMetrics.density).toInt()
     private var items: List<LogItem> = emptyList()
+    private val gapWords = GapWords(screen, screen.times) { model.nowMs }
     private var decisions = Decisions.UNKNOWN
 
     /** Shows these lines. */
@@ -34,13 +37,14 @@ class LogAdapter(
 
     override fun getItemId(position: Int): Long = position.toLong()
 
-    override fun getViewTypeCount(): Int = 4
+    override fun getViewTypeCount(): Int = 5
 
     override fun getItemViewType(position: Int): Int = when (items[position]) {
         is LogItem.Head -> 0
         is LogItem.Row -> 1
         is LogItem.Marker -> 2
         is LogItem.Foot -> 3
+        is LogItem.GapMarker -> 4
     }
 
     override fun getView(position: Int, old: View?, parent: ViewGroup): View {
@@ -49,6 +53,7 @@ class LogAdapter(
             is LogItem.Head -> (old ?: inflater.inflate(R.layout.row_log_head, parent, false)).also { head(it, item) }
             is LogItem.Row -> (old ?: newRow(parent)).also { row(it.tag as AttemptRow, item) }
             is LogItem.Marker -> (old ?: inflater.inflate(R.layout.row_marker, parent, false)).also { marker(it, item.change) }
+            is LogItem.GapMarker -> (old ?: newGap(parent)).also { gap(it, item.gap) }
             is LogItem.Foot -> (old ?: inflater.inflate(R.layout.row_log_foot, parent, false)).also { foot(it, item) }
         }
     }
@@ -77,6 +82,7 @@ class LogAdapter(
                 Kind.GRANT, Kind.STRICT_OFF -> R.drawable.ic_check
                 Kind.REVOKE, Kind.STRICT_ON -> R.drawable.ic_close
                 Kind.EXPIRE -> R.drawable.ic_clock
+                Kind.SERVICE_CHANGED, Kind.RESET -> R.drawable.ic_info
             },
         )
         view.findViewById<TextView>(R.id.text).text = words(change)
@@ -86,6 +92,20 @@ class LogAdapter(
             isClickable = service != null
             isFocusable = true
         }
+    }
+
+    private fun newGap(parent: ViewGroup): View = inflater.inflate(R.layout.row_marker, parent, false).apply {
+        findViewById<View>(R.id.row).setBackgroundResource(R.drawable.marker_gap)
+        findViewById<TextView>(R.id.text).setTextColor(screen.colour(R.attr.onAttention))
+        findViewById<ImageView>(R.id.icon).apply {
+            setImageResource(R.drawable.ic_warning)
+            imageTintList = ColorStateList.valueOf(screen.colour(R.attr.onAttention))
+        }
+    }
+
+    private fun gap(view: View, gap: Gap) {
+        view.findViewById<TextView>(R.id.text).text = gapWords.marker(gap)
+        view.findViewById<View>(R.id.row).setOnClickListener { screen.openGaps() }
     }
 
     private fun words(change: ConsentChange): String {
@@ -107,6 +127,8 @@ class LogAdapter(
             Kind.EXPIRE -> R.string.change_ended
             Kind.STRICT_ON -> R.string.change_strict_on
             Kind.STRICT_OFF -> R.string.change_strict_off
+            Kind.SERVICE_CHANGED -> R.string.change_service_changed
+            Kind.RESET -> R.string.change_reset
         }
         return screen.getString(text, screen.times.clock(change.timeMs), name)
     }

@@ -2,6 +2,7 @@ package org.consentry.ui
 
 import org.consentry.engine.Attempt
 import org.consentry.engine.ConsentChange
+import org.consentry.engine.Gap
 import org.consentry.engine.Signal
 
 /**
@@ -28,6 +29,9 @@ sealed interface LogItem {
     /** A change of consent. */
     data class Marker(val change: ConsentChange) : LogItem
 
+    /** A time in which nothing was held back. */
+    data class GapMarker(val gap: Gap) : LogItem
+
     /** The end of the list: more is being read, or that is all. */
     data class Foot(val hasMore: Boolean) : LogItem
 }
@@ -36,8 +40,9 @@ sealed interface LogItem {
  * Gathers the pages of the log into rows. Pages come newest first; a row stands where its newest record does.
  *
  * @param dayStart when the day began that a time lies in
+ * @param nowMs the wall clock, in milliseconds since 1970
  */
-class LogBook(private val dayStart: (Long) -> Long) {
+class LogBook(private val dayStart: (Long) -> Long, private val nowMs: () -> Long = { 0 }) {
     private data class Key(val dayMs: Long, val service: String?, val app: String?, val host: String?, val signal: Signal?)
 
     private val entries = LinkedHashMap<Key, LogEntry>()
@@ -73,14 +78,17 @@ class LogBook(private val dayStart: (Long) -> Long) {
     /**
      * The lines of the list.
      *
-     * @param changes changes of consent to put between the rows, newest first
+     * @param changes changes of consent to put between the rows
+     * @param gaps gaps to put there; each stands where it ended
      * @param hasMore whether older pages are still to be read
      */
-    fun items(changes: List<ConsentChange>, hasMore: Boolean): List<LogItem> {
+    fun items(changes: List<ConsentChange>, hasMore: Boolean, gaps: List<Gap> = emptyList()): List<LogItem> {
         val rows = entries.values.sortedByDescending { it.attempt.lastMs }
         // Older changes wait until the rows around them have been read.
         val from = if (hasMore) oldestMs ?: Long.MAX_VALUE else Long.MIN_VALUE
-        val markers = ArrayDeque(changes.filter { it.timeMs >= from }.sortedByDescending { it.timeMs })
+        val marks: List<Pair<Long, LogItem>> = changes.map { it.timeMs to LogItem.Marker(it) } +
+            gaps.map { (it.untilMs ?: Long.MAX_VALUE) to LogItem.GapMarker(it) }
+        val markers = ArrayDeque(marks.filter { it.first >= from }.sortedByDescending { it.first })
         val counts = rows.groupBy { dayStart(it.attempt.lastMs) }.mapValues { (_, all) -> all.sumOf { it.attempt.count } }
         val items = ArrayList<LogItem>()
         val oldestDay = oldestMs?.let(dayStart)
@@ -95,10 +103,11 @@ class LogBook(private val dayStart: (Long) -> Long) {
         }
 
         fun mark(until: Long) {
-            while (markers.isNotEmpty() && markers.first().timeMs >= until) {
-                val change = markers.removeFirst()
-                open(change.timeMs)
-                items += LogItem.Marker(change)
+            while (markers.isNotEmpty() && markers.first().first >= until) {
+                val (timeMs, marker) = markers.removeFirst()
+                // One that lasts belongs to the newest day there is.
+                if (timeMs != Long.MAX_VALUE) open(timeMs) else if (day == null) open(nowMs())
+                items += marker
             }
         }
         for (entry in rows) {

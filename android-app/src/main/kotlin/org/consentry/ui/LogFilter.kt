@@ -1,7 +1,6 @@
 package org.consentry.ui
 
 import android.os.Bundle
-import org.consentry.engine.Attempt
 import org.consentry.engine.LogQuery
 import org.consentry.engine.Signal
 
@@ -21,11 +20,7 @@ sealed interface LogTime {
     data class Day(val ms: Long) : LogTime
 }
 
-/**
- * What of the log is shown; empty sets and texts stand for all.
- *
- * @property named services whose name has the text that was searched for: the engine knows their ids only
- */
+/** What of the log is shown; empty sets and texts stand for all. */
 data class LogFilter(
     val time: LogTime = LogTime.Week,
     val services: Set<String> = emptySet(),
@@ -33,32 +28,23 @@ data class LogFilter(
     val signals: Set<Signal> = emptySet(),
     val search: String = "",
     val showChanges: Boolean = true,
-    val named: Set<String> = emptySet(),
+    val showGaps: Boolean = true,
 ) {
     /** Whether attempts are left out for another reason than their time. */
     val isNarrowed: Boolean
         get() = services.isNotEmpty() || apps.isNotEmpty() || signals.isNotEmpty() || search.isNotBlank()
 
-    /** What to ask the engine for. It knows one service, one app, and no service's name; [takes] sees to the rest. */
+    /** What to ask the engine for. */
     fun query(times: Times, nowMs: Long): LogQuery = LogQuery(
-        service = services.singleOrNull(),
-        app = apps.singleOrNull(),
+        services = services,
+        apps = apps,
+        signals = signals,
         // A clock that stands in 1970 must not ask for a time before.
         sinceMs = since(times, nowMs)?.coerceAtLeast(0),
-        search = search.trim().ifEmpty { null }.takeIf { named.isEmpty() },
-        limit = if (named.isEmpty()) PAGE else LARGE_PAGE,
+        untilMs = (time as? LogTime.Day)?.let { times.dayEnd(it.ms).coerceAtLeast(0) },
+        search = search.trim().ifEmpty { null },
+        limit = PAGE,
     )
-
-    /** Whether an attempt is shown. */
-    fun takes(attempt: Attempt, times: Times): Boolean =
-        (services.isEmpty() || attempt.service in services) &&
-            (apps.isEmpty() || attempt.app.orEmpty().split('+').any { it in apps }) &&
-            (signals.isEmpty() || attempt.signal in signals) &&
-            (named.isEmpty() || attempt.service in named || isFoundIn(attempt)) &&
-            (time !is LogTime.Day || times.dayStart(attempt.lastMs) == times.dayStart(time.ms))
-
-    private fun isFoundIn(attempt: Attempt): Boolean =
-        listOf(attempt.host, attempt.app, attempt.service).any { it.orEmpty().contains(search.trim(), ignoreCase = true) }
 
     /** Since when; null for all that is kept. */
     fun since(times: Times, nowMs: Long): Long? = when (time) {
@@ -85,21 +71,20 @@ data class LogFilter(
         putStringArray(SIGNALS, signals.map { it.code }.toTypedArray())
         putString(SEARCH, search)
         putBoolean(CHANGES, showChanges)
+        putBoolean(GAPS, showGaps)
     }
 
     companion object {
         private const val HOUR_MS = 3_600_000L
         private const val DAY_MS = 24 * HOUR_MS
         private const val PAGE = 50
-
-        /** Where most of a page is left out again. */
-        private const val LARGE_PAGE = 200
         private const val TIME = "time"
         private const val SERVICES = "services"
         private const val APPS = "apps"
         private const val SIGNALS = "signals"
         private const val SEARCH = "search"
         private const val CHANGES = "changes"
+        private const val GAPS = "gaps"
 
         /** Reads what [write] wrote. */
         fun read(saved: Bundle): LogFilter = LogFilter(
@@ -117,6 +102,7 @@ data class LogFilter(
             }.toSet(),
             search = saved.getString(SEARCH).orEmpty(),
             showChanges = saved.getBoolean(CHANGES, true),
+            showGaps = saved.getBoolean(GAPS, true),
         )
     }
 }

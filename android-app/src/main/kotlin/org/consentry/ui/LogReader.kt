@@ -3,6 +3,7 @@ package org.consentry.ui
 import org.consentry.engine.Cursor
 import org.consentry.engine.EngineFailure
 import org.consentry.engine.LogPage
+import org.consentry.engine.LogQuery
 import org.consentry.engine.Outcome
 
 /**
@@ -12,7 +13,7 @@ import org.consentry.engine.Outcome
  */
 class LogReader(private val model: ConsentryModel, private val times: Times, private val changed: () -> Unit) {
     /** The rows so far. */
-    var book = LogBook(times::dayStart)
+    var book = newBook()
         private set
 
     /** Whether older pages are still to be read. */
@@ -37,7 +38,7 @@ class LogReader(private val model: ConsentryModel, private val times: Times, pri
     /** Begins anew. The old rows stay until the new ones are there. */
     fun begin(filter: LogFilter) {
         this.filter = filter
-        read(from = null, LogBook(times::dayStart), rounds = 0, reading = ++reading)
+        read(from = null, newBook(), rounds = 0, reading = ++reading)
     }
 
     /** Reads the next page. */
@@ -51,10 +52,15 @@ class LogReader(private val model: ConsentryModel, private val times: Times, pri
         val now = reading
         model.log(filter.query(times, model.nowMs)) { page ->
             if (now == reading && page is Outcome.Done) {
-                done(book.newIn(page.value.rows.filter { filter.takes(it, times) }))
+                done(book.newIn(page.value.rows))
             }
         }
     }
+
+    /** What is shown, for a file of it. */
+    fun query(): LogQuery = filter.query(times, model.nowMs)
+
+    private fun newBook() = LogBook(times::dayStart) { model.nowMs }
 
     private fun read(from: Cursor?, into: LogBook, rounds: Int, reading: Int) {
         isReading = true
@@ -71,11 +77,11 @@ class LogReader(private val model: ConsentryModel, private val times: Times, pri
             is Outcome.Done -> {
                 failure = null
                 hasRead = true
-                into.add(page.value.rows.filter { filter.takes(it, times) })
+                into.add(page.value.rows)
                 book = into
                 next = page.value.next
                 hasMore = next != null
-                // Most of a page may be rows that are there already, or that the filter leaves out.
+                // Most of a page may belong to rows that are there already.
                 if (hasMore && into.size - before < FEW_ROWS && rounds < MOST_ROUNDS) {
                     read(next, into, rounds + 1, reading)
                     if (into.size == before) return

@@ -9,6 +9,8 @@ import android.widget.ListView
 import org.consentry.R
 import org.consentry.engine.ConsentChange
 import org.consentry.engine.EngineState
+import org.consentry.engine.Gap
+import org.consentry.engine.LogCounts
 import org.consentry.engine.Outcome
 import org.consentry.engine.Protection
 import org.consentry.engine.Signal
@@ -30,22 +32,22 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
     private val appChip = Chip(screen).also(chips::addView)
     private val signalChip = Chip(screen).also(chips::addView)
     private val changesChip = Chip(screen).also(chips::addView)
+    private val gapsChip = Chip(screen).also(chips::addView)
     private val reader = LogReader(model, screen.times, ::fill)
     private val adapter = LogAdapter(screen, model, reader::more)
     private var filter = LogFilter()
     private var changes: List<ConsentChange> = emptyList()
+    private var gaps: List<Gap> = emptyList()
     private var state: EngineState? = null
     private var place: ListPlace? = null
-
-    /** The apps that were seen, for the filter's list. */
-    private val apps = LinkedHashSet<String>()
 
     init {
         list.adapter = adapter
         list.itemsCanFocus = true
         view.findViewById<View>(R.id.share).apply {
             isShownHere = true
-            setOnClickListener { share() }
+            contentDescription = screen.getString(R.string.export_log)
+            setOnClickListener { screen.logExport.ask(reader.query()) }
         }
         timeChip.setOnClickListener { chooseTime() }
         serviceChip.setOnClickListener { chooseServices() }
@@ -53,6 +55,10 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
         signalChip.setOnClickListener { chooseSignals() }
         changesChip.setOnClickListener {
             filter = filter.copy(showChanges = !filter.showChanges)
+            fill()
+        }
+        gapsChip.setOnClickListener {
+            filter = filter.copy(showGaps = !filter.showGaps)
             fill()
         }
         newRows.setOnClickListener {
@@ -64,7 +70,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
     /** Shows the attempts of one day, or of all the time that is shown anyway. */
     fun showDay(ms: Long?) {
         search.text = ""
-        narrow(LogFilter(time = ms?.let(LogTime::Day) ?: filter.time, showChanges = filter.showChanges))
+        narrow(LogFilter(ms?.let(LogTime::Day) ?: filter.time, showChanges = filter.showChanges, showGaps = filter.showGaps))
     }
 
     override fun show(state: EngineState) {
@@ -102,13 +108,21 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
         newRows.isShownHere = false
         showChips()
         readChanges()
-        reader.begin(filter.copy(named = servicesNamed(filter.search.trim())))
+        reader.begin(filter)
     }
 
-    private fun readChanges() = model.history(null) { read ->
-        if (read is Outcome.Done && !screen.isDestroyed) {
-            changes = read.value
-            if (!reader.isFresh) fill()
+    private fun readChanges() {
+        model.history(null) { read ->
+            if (read is Outcome.Done && !screen.isDestroyed) {
+                changes = read.value
+                if (!reader.isFresh) fill()
+            }
+        }
+        model.coverage(filter.since(screen.times, model.nowMs) ?: 0) { read ->
+            if (read is Outcome.Done && !screen.isDestroyed) {
+                gaps = read.value.gaps
+                if (!reader.isFresh) fill()
+            }
         }
     }
 
@@ -125,8 +139,7 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
     private fun fill() {
         if (screen.isDestroyed) return
         showChips()
-        val items = reader.book.items(shownChanges(), reader.hasMore)
-        items.forEach { item -> (item as? LogItem.Row)?.entry?.attempt?.app?.split('+')?.let(apps::addAll) }
+        val items = reader.book.items(shownChanges(), reader.hasMore, shownGaps())
         adapter.fill(items, Decisions(changes))
         showEmpty(items.isEmpty())
         if (items.isNotEmpty()) {
@@ -146,6 +159,14 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
             change.timeMs >= since && (filter.services.isEmpty() || change.service in filter.services) &&
                 (day == null || screen.times.dayStart(change.timeMs) == day)
         }
+    }
+
+    /** The gaps that belong to what is shown; the phone's being off is none that anything could get out by. */
+    private fun shownGaps(): List<Gap> {
+        if (!filter.showGaps || filter.isNarrowed) return emptyList()
+        val since = filter.since(screen.times, model.nowMs) ?: Long.MIN_VALUE
+        val until = (filter.time as? LogTime.Day)?.let { screen.times.dayEnd(it.ms) } ?: Long.MAX_VALUE
+        return gaps.filter { it.isOpen && it.fromMs < until && (it.untilMs ?: Long.MAX_VALUE) > since }
     }
 
     private fun showEmpty(isEmpty: Boolean) {
@@ -178,6 +199,8 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
         choiceChip(signalChip, R.string.filter_signal, filter.signals.map { screen.getString(signalName(it)) }.distinct())
         val words = screen.getString(R.string.consent_changes)
         changesChip.show(words, screen.getString(R.string.chip_filter_label, words), filter.showChanges, hasChoices = false)
+        val gapWords = screen.getString(R.string.gaps)
+        gapsChip.show(gapWords, screen.getString(R.string.chip_filter_label, gapWords), filter.showGaps, hasChoices = false)
     }
 
     private fun choiceChip(chip: Chip, name: Int, chosen: List<String>) {
@@ -207,51 +230,58 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
         }
     }
 
-    private fun chooseServices() {
-        val tried = state?.services.orEmpty().filter { it.wasTried || it.id in filter.services }
-            .sortedByDescending { it.attempts7Days }
-        Dialogs.filter(screen, R.string.filter_service, tried.map { it.id to it.name }, filter.services) {
-            narrow(filter.copy(services = it))
+    /** What was tried in the time that is shown, for the lists of the filters. */
+    private fun count(done: (LogCounts) -> Unit) =
+        model.logCounts((filter.since(screen.times, model.nowMs) ?: 0).coerceAtLeast(0)) { read ->
+            if (screen.isDestroyed) return@logCounts
+            when (read) {
+                is Outcome.Done -> done(read.value)
+                is Outcome.Failed -> screen.messages.show(screen.sentence(read.failure))
+            }
         }
+
+    private fun chooseServices() = count { counts ->
+        val tried = counted(counts.services.mapNotNull { (id, count) -> id?.let { it to count } }, filter.services)
+        Dialogs.filter(
+            screen,
+            R.string.filter_service,
+            tried.map { (id, count) -> id to withCount(serviceName(id), count) },
+            filter.services,
+        ) { narrow(filter.copy(services = it)) }
     }
 
-    private fun chooseApps() {
-        val choices = (apps + filter.apps).map { it to screen.labels.name(it) }.sortedBy { it.second }
-        Dialogs.filter(screen, R.string.filter_app, choices, filter.apps) { narrow(filter.copy(apps = it)) }
+    private fun chooseApps() = count { counts ->
+        val seen = counted(counts.apps.mapNotNull { (app, count) -> app?.let { it to count } }, filter.apps)
+        Dialogs.filter(
+            screen,
+            R.string.filter_app,
+            seen.map { (app, count) -> app to withCount(screen.labels.name(app), count) },
+            filter.apps,
+        ) { narrow(filter.copy(apps = it)) }
     }
 
-    private fun chooseSignals() {
+    private fun chooseSignals() = count { counts ->
         // Two signals may share a name: they are chosen together.
-        val named = Signal.entries.groupBy(::signalName).values.toList()
-        val chosen = named.filter { all -> all.any { it in filter.signals } }.toSet()
-        Dialogs.filter(screen, R.string.filter_signal, named.map { it to screen.getString(signalName(it[0])) }, chosen) {
-            narrow(filter.copy(signals = it.flatten().toSet()))
-        }
+        val named = counted(counts.signals.mapNotNull { (signal, count) -> signal?.let { it to count } }, filter.signals)
+            .groupBy { signalName(it.first) }.map { (name, all) -> Triple(name, all.map { it.first }, all.sumOf { it.second }) }
+            .sortedByDescending { it.third }
+        val chosen = named.map { it.second }.filter { all -> all.any { it in filter.signals } }.toSet()
+        Dialogs.filter(
+            screen,
+            R.string.filter_signal,
+            named.map { (name, signals, count) -> signals to withCount(screen.getString(name), count) },
+            chosen,
+        ) { narrow(filter.copy(signals = it.flatten().toSet())) }
     }
 
-    private fun servicesNamed(text: String): Set<String> =
-        state?.services.orEmpty().filter { text.isNotEmpty() && it.name.contains(text, ignoreCase = true) }.map { it.id }.toSet()
+    /** The busiest first; what is chosen is in the list even when there was none of it. */
+    private fun <T> counted(counts: List<Pair<T, Long>>, chosen: Set<T>): List<Pair<T, Long>> =
+        counts.sortedByDescending { it.second } + chosen.filter { one -> counts.none { it.first == one } }.map { it to 0L }
+
+    private fun withCount(name: String, count: Long) =
+        screen.getString(R.string.two_parts, name, screen.resources.plural(R.plurals.attempts, count))
 
     private fun serviceName(id: String): String = state?.service(id)?.name ?: id
-
-    private fun share() {
-        val rows = reader.book.items(emptyList(), hasMore = false).filterIsInstance<LogItem.Row>().take(MOST_SHARED)
-        val text = rows.joinToString("\n") { row ->
-            val attempt = row.entry.attempt
-            screen.getString(
-                R.string.log_share_line,
-                screen.times.moment(attempt.lastMs),
-                attempt.service?.let(::serviceName) ?: screen.getString(R.string.no_service),
-                attempt.host ?: attempt.address.orEmpty(),
-                screen.words.times(attempt.count),
-            )
-        }
-        if (text.isEmpty()) {
-            screen.messages.show(screen.getString(R.string.log_empty))
-            return
-        }
-        screen.share(text, screen.getString(R.string.log_share_title))
-    }
 
     override fun save(out: Bundle) {
         out.putBundle(FILTER, filter.write())
@@ -266,9 +296,6 @@ class LogTab(screen: MainActivity, parent: ViewGroup, private val model: Consent
 
     companion object {
         private const val FILTER = "filter"
-
-        /** A text to share has to pass through the system, which refuses one of megabytes. */
-        private const val MOST_SHARED = 500
 
         /** What a signal is called. */
         fun signalName(signal: Signal): Int = when (signal) {

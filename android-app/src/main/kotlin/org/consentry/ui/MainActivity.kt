@@ -1,8 +1,10 @@
 package org.consentry.ui
 
 import android.content.Intent
+import android.net.Uri
 import android.os.Build
 import android.os.Bundle
+import android.view.View
 import android.view.ViewGroup
 import android.widget.LinearLayout
 import android.window.OnBackInvokedCallback
@@ -22,8 +24,15 @@ class MainActivity : Screen() {
     private var saved: Bundle? = null
     private var back: OnBackInvokedCallback? = null
 
+    /** Beside the lists, where the screen is wide enough. */
+    private var pane: DetailPane? = null
+
     /** Says what was done. */
     lateinit var messages: MessageBar
+        private set
+
+    /** Writes the log to a file. */
+    lateinit var logExport: LogExport
         private set
 
     /** What the phone's settings are; null until they have been read. */
@@ -36,6 +45,8 @@ class MainActivity : Screen() {
         content = findViewById(R.id.content)
         bar = findViewById(R.id.tabs)
         messages = findViewById(R.id.messages)
+        logExport = LogExport(this, model, messages)
+        savedInstanceState?.let(logExport::restore)
         messages.onChange = {
             backMayHaveChanged()
             messages.post { tabs[shown]?.onMessage(if (messages.isUp) messages.height else 0) }
@@ -46,6 +57,8 @@ class MainActivity : Screen() {
         bar.add(R.string.tab_health, R.drawable.ic_health)
         bar.onTap = { if (it == shown) tab(it).scrollToTop() else showTab(it) }
         saved = savedInstanceState
+        pane = findViewById<ViewGroup?>(R.id.pane)?.let { DetailPane(this, it, content, model) }
+        savedInstanceState?.let { pane?.restore(it) }
         showTab(savedInstanceState?.getInt(SHOWN) ?: wanted(intent) ?: HOME)
         pad()
         if (savedInstanceState == null) {
@@ -68,19 +81,51 @@ class MainActivity : Screen() {
 
     override fun onObserve() {
         whileShown(model.state.observe(::show))
-        whileShown(labels.observe { tabs[shown]?.onLabels() })
+        whileShown(
+            labels.observe {
+                tabs[shown]?.onLabels()
+                pane?.onLabels()
+            },
+        )
+        FileWorkView(this, messages).observe()
         PhoneFacts.read(this) { read ->
             if (isDestroyed) return@read
             facts = read
             val state = model.state.value
-            Preferences.of(this).change { it.copy(putOff = it.putOff - Advice.over(state, read, it.putOff)) }
+            Preferences.of(this).change { before ->
+                val after = before.afterReading(read, model.nowMs)
+                after.copy(putOff = after.putOff - Advice.over(state, read, after))
+            }
             show(state)
         }
     }
 
+    /** What the owner sees of the catalogue for the first time is not new: only what comes later is. */
+    private fun firstLook(state: EngineState) = Preferences.of(this).whenRead {
+        if (it.knownServices.isEmpty() && state.services.isNotEmpty()) newServicesSeen()
+    }
+
+    /** The owner knows all services there are. */
+    fun newServicesSeen() {
+        val all = model.state.value.services.map { it.id }.toSet()
+        Preferences.of(this).change { it.copy(knownServices = all) }
+    }
+
+    /** Shows the services that are new in the catalogue. */
+    fun showNewServices() {
+        showTab(SERVICES)
+        (tab(SERVICES) as ServicesTab).showNew()
+    }
+
+    /** Shows how to set something, step by step. */
+    fun openHelp(help: Help) = startActivity(HelpActivity.intent(this, help))
+
     private fun show(state: EngineState) {
+        firstLook(state)
         tabs[shown]?.show(state)
-        val toDo = facts?.let { HealthCheck.of(state, it, Phone.THIS, Build.VERSION.SDK_INT) }.orEmpty()
+        pane?.show(state)
+        val remembered = Preferences.of(this).now ?: Remembered()
+        val toDo = facts?.let { HealthCheck.of(state, it, Phone.THIS, Build.VERSION.SDK_INT, remembered) }.orEmpty()
         bar.badge(HEALTH, toDo.count { it.standing == HealthCheck.Standing.NEEDS_YOU })
     }
 
@@ -90,6 +135,7 @@ class MainActivity : Screen() {
         shown = index
         bar.shown = index
         tabs.forEachIndexed { other, view -> view?.view?.isShownHere = other == index }
+        pane?.standBeside(isListShown)
         tab.show(model.state.value)
         backMayHaveChanged()
     }
@@ -100,11 +146,24 @@ class MainActivity : Screen() {
         if (ms != null) (tab(LOG) as LogTab).showDay(ms)
     }
 
-    /** Shows a service's own screen. */
-    fun openService(id: String) = startActivity(Screens.service(this, id))
+    /** Shows a service beside the list, or on a screen of its own. */
+    fun openService(id: String) {
+        val pane = pane.takeIf { isListShown } ?: return startActivity(Screens.service(this, id))
+        pane.openService(id)
+        backMayHaveChanged()
+    }
 
-    /** Shows an attempt's own screen. */
-    fun openAttempt(entry: LogEntry) = startActivity(AttemptActivity.intent(this, entry))
+    /** Shows an attempt beside the list, or on a screen of its own. */
+    fun openAttempt(entry: LogEntry) {
+        val pane = pane.takeIf { isListShown } ?: return startActivity(AttemptActivity.intent(this, entry))
+        pane.openAttempt(entry)
+        backMayHaveChanged()
+    }
+
+    private val isListShown: Boolean get() = shown == SERVICES || shown == LOG
+
+    /** Shows when nothing was held back, and why. */
+    fun openGaps() = startActivity(Intent(this, GapsActivity::class.java))
 
     /** Shows the settings. */
     fun openSettings() = startActivity(Intent(this, SettingsActivity::class.java))
@@ -128,6 +187,7 @@ class MainActivity : Screen() {
         Insets.pad(findViewById(R.id.root)) { height, isKeyboard ->
             if (isRail) {
                 content.setPadding(0, 0, 0, height)
+                findViewById<View?>(R.id.pane)?.setPadding(0, 0, 0, height)
             } else {
                 // While something is searched for, the keyboard takes the bar's place.
                 bar.isShownHere = !isKeyboard
@@ -149,14 +209,19 @@ class MainActivity : Screen() {
         else -> null
     }
 
-    private val canGoBack: Boolean get() = tabs[shown]?.canGoBack == true || messages.isUp || shown != HOME
+    private val canGoBack: Boolean
+        get() = tabs[shown]?.canGoBack == true || messages.isUp || pane?.isOpen == true || shown != HOME
 
-    /** Back closes a search, then the message, then the tab. */
+    /** Back closes a search, then the message, then what stands beside the list, then the tab. */
     private fun goBack() {
         val tab = tabs[shown]
         when {
             tab?.canGoBack == true -> tab.goBack()
             messages.isUp -> messages.hide()
+            pane?.isOpen == true -> {
+                pane?.close()
+                backMayHaveChanged()
+            }
             else -> showTab(HOME)
         }
     }
@@ -182,8 +247,14 @@ class MainActivity : Screen() {
         if (canGoBack) goBack() else super.onBackPressed()
     }
 
+    override fun onDocument(what: Int, file: Uri) {
+        if (!logExport.onDocument(what, file)) pane?.onDocument(what, file)
+    }
+
     override fun onSaveInstanceState(outState: Bundle) {
         super.onSaveInstanceState(outState)
+        logExport.save(outState)
+        pane?.save(outState)
         outState.putInt(SHOWN, shown)
         for (index in 0 until TABS) {
             // A tab that was not shown since the last time keeps what was saved then.

@@ -14,6 +14,9 @@ object Numbers {
     /** `1,284`. */
     fun of(number: Int): String = of(number.toLong())
 
+    /** `06`: an hour of the day. */
+    fun twoDigits(number: Int): String = NumberFormat.getIntegerInstance().apply { minimumIntegerDigits = 2 }.format(number)
+
     /** `90%`. */
     fun percent(whole: Int): String = NumberFormat.getPercentInstance().format(whole / 100.0)
 

@@ -1,6 +1,7 @@
 package org.consentry.ui
 
 import android.content.Context
+import android.content.res.ColorStateList
 import android.view.Gravity
 import android.view.LayoutInflater
 import android.view.View
@@ -130,6 +131,15 @@ class PageRow(private val frame: RowFrame, name: CharSequence) {
         layout.marginEnd = (GAP_DP * frame.resources.displayMetrics.density).toInt()
         (row as LinearLayout).addView(picture, 0, layout)
         show(picture)
+    }
+
+    /** A tick at the end: it is done. */
+    fun tick() {
+        frame.findViewById<ImageView>(R.id.row_arrow).apply {
+            isShownHere = true
+            setImageResource(R.drawable.ic_check)
+            imageTintList = ColorStateList.valueOf(context.colour(R.attr.primary))
+        }
     }
 
     /** A button at the end. */

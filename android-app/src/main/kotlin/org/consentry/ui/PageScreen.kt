@@ -35,6 +35,14 @@ abstract class PageScreen(private val title: Int) : Screen() {
         Insets.padAll(findViewById(R.id.root), findViewById(R.id.frame))
     }
 
+    /** Another title than the page's usual one. */
+    protected fun showTitle(words: String) {
+        findViewById<TextView>(R.id.title).apply {
+            text = words
+            asHeading()
+        }
+    }
+
     /** A text of the resources. */
     protected fun words(id: Int): String = getString(id)
 

@@ -5,6 +5,7 @@ import android.content.SharedPreferences
 import android.os.Handler
 import android.os.Looper
 import java.util.concurrent.FutureTask
+import org.consentry.health.PhoneFacts
 
 /** Which theme the owner wants. */
 enum class Theme { PHONE, LIGHT, DARK }
@@ -22,7 +23,30 @@ data class Remembered(
     val askedForNotifications: Boolean = false,
     /** The facts of the health cards that the owner has put off; a card returns when its facts change. */
     val putOff: Set<String> = emptySet(),
-)
+    /** When the owner last looked at the gaps, in milliseconds since 1970. */
+    val gapsSeenMs: Long = 0,
+    /** When the owner said that Consentry is locked in recent apps; 0 for never. */
+    val recentsDoneMs: Long = 0,
+    /** When the owner said that autostart is on; 0 for never. */
+    val autostartDoneMs: Long = 0,
+    /** Whether the battery saver left Consentry alone when that was last looked at. */
+    val wasBatteryFree: Boolean = false,
+    /** When the battery saver was first seen to be back after it had left Consentry alone; 0 when it is not back. */
+    val batteryAgainMs: Long = 0,
+    /** The services that the owner has seen in the catalogue; empty before the first look. */
+    val knownServices: Set<String> = emptySet(),
+) {
+    /** What is remembered after the phone's settings were read at that time. */
+    fun afterReading(facts: PhoneFacts, nowMs: Long): Remembered = copy(
+        wasBatteryFree = facts.isBatteryFree,
+        batteryAgainMs = when {
+            facts.isBatteryFree -> 0
+            wasBatteryFree -> nowMs
+            else -> batteryAgainMs
+        },
+    )
+}
+
 
 /**
  * Keeps [Remembered] in a small file, which is read off the main thread. Belongs to the main thread.
@@ -64,6 +88,12 @@ class Preferences private constructor(private val context: Context) {
             .putString(LANGUAGE, after.language)
             .putBoolean(ASKED, after.askedForNotifications)
             .putStringSet(PUT_OFF, after.putOff)
+            .putLong(GAPS_SEEN, after.gapsSeenMs)
+            .putLong(RECENTS_DONE, after.recentsDoneMs)
+            .putLong(AUTOSTART_DONE, after.autostartDoneMs)
+            .putBoolean(WAS_BATTERY_FREE, after.wasBatteryFree)
+            .putLong(BATTERY_AGAIN, after.batteryAgainMs)
+            .putStringSet(KNOWN_SERVICES, after.knownServices)
             .apply()
     }
 
@@ -74,6 +104,12 @@ class Preferences private constructor(private val context: Context) {
         language = file.getString(LANGUAGE, null),
         askedForNotifications = file.getBoolean(ASKED, false),
         putOff = file.getStringSet(PUT_OFF, null)?.toSet().orEmpty(),
+        gapsSeenMs = file.getLong(GAPS_SEEN, 0),
+        recentsDoneMs = file.getLong(RECENTS_DONE, 0),
+        autostartDoneMs = file.getLong(AUTOSTART_DONE, 0),
+        wasBatteryFree = file.getBoolean(WAS_BATTERY_FREE, false),
+        batteryAgainMs = file.getLong(BATTERY_AGAIN, 0),
+        knownServices = file.getStringSet(KNOWN_SERVICES, null)?.toSet().orEmpty(),
     )
 
     companion object {
@@ -83,6 +119,12 @@ class Preferences private constructor(private val context: Context) {
         private const val LANGUAGE = "language"
         private const val ASKED = "asked_for_notifications"
         private const val PUT_OFF = "put_off"
+        private const val GAPS_SEEN = "gaps_seen"
+        private const val RECENTS_DONE = "recents_done"
+        private const val AUTOSTART_DONE = "autostart_done"
+        private const val WAS_BATTERY_FREE = "was_battery_free"
+        private const val BATTERY_AGAIN = "battery_again"
+        private const val KNOWN_SERVICES = "known_services"
         private var instance: Preferences? = null
 
         /** The preferences of this process. */

@@ -85,7 +85,7 @@ abstract class Screen : Activity() {
                 // A few systems come without Android's question: they have no VPN.
                 model.permissionRefused()
             }
-            TurnOn.Started -> askForNotifications()
+            TurnOn.Started -> onStarted()
             TurnOn.LockedByAnotherVpn, TurnOn.Refused -> Unit
         }
     }
@@ -136,8 +136,11 @@ abstract class Screen : Activity() {
     /** A file was chosen. */
     protected open fun onDocument(what: Int, file: Uri) = Unit
 
+    /** Protection is starting, as the owner wished. */
+    protected open fun onStarted() = askForNotifications()
+
     /** Once: whoever refuses is not asked again. */
-    private fun askForNotifications() {
+    protected fun askForNotifications() {
         val preferences = Preferences.of(this)
         if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU || preferences.now?.askedForNotifications != false) return
         preferences.change { it.copy(askedForNotifications = true) }

@@ -34,6 +34,7 @@ class ServiceEvidenceView(private val view: View, private val screen: Screen, pr
     private var showsAllServers = false
 
     init {
+        view.findViewById<FoldHead>(R.id.sources_head).folds(view.findViewById(R.id.sources))
         listOf(R.id.said_head, R.id.apps_head, R.id.servers_head, R.id.history_head).forEach {
             view.findViewById<TextView>(it).asHeading()
         }
@@ -130,11 +131,13 @@ class ServiceEvidenceView(private val view: View, private val screen: Screen, pr
             val item = rows[index]
             row.findViewById<TextView>(R.id.name).text = item.name
             row.findViewById<TextView>(R.id.second).apply {
-                text = when {
+                val seenHow = when {
                     item.ports.isNotEmpty() -> ports(item.ports)
                     item.count > 0 -> screen.getString(R.string.look_up_only)
                     else -> screen.getString(R.string.no_attempts_yet)
                 }
+                val isLikely = service.likelyHosts.any { fits(item.name, it) }
+                text = if (isLikely) screen.getString(R.string.two_parts, seenHow, screen.getString(R.string.likely)) else seenHow
             }
             row.findViewById<TextView>(R.id.count).apply {
                 isShownHere = item.count > 0
@@ -150,7 +153,13 @@ class ServiceEvidenceView(private val view: View, private val screen: Screen, pr
             }
         }
         view.findViewById<View>(R.id.servers_head).isShownHere = all.isNotEmpty()
+        view.findViewById<View>(R.id.sources_card).isShownHere = service.sources.isNotEmpty()
+        view.findViewById<TextView>(R.id.sources).text = service.sources.joinToString("\n", transform = screen.words::server)
     }
+
+    /** Whether a server belongs to a pattern of the catalogue: `*.` stands for all below. */
+    private fun fits(server: String, pattern: String): Boolean =
+        server == pattern || (pattern.startsWith("*.") && server.endsWith(pattern.drop(1)))
 
     private fun ports(all: List<Int>): String {
         val words = all.map { it.toString() }

@@ -6,11 +6,16 @@ import org.consentry.engine.Service
 
 /** Which services are listed. */
 enum class ServiceFilter {
-    ALL, TRIED, ALLOWED, KEPT_BLOCKED;
+    ALL, NEW, TRIED, ALLOWED, KEPT_BLOCKED;
 
-    /** Whether a service is one of them; what the phone needs counts among all and tried only. */
-    fun takes(service: Service): Boolean = when (this) {
+    /**
+     * Whether a service is one of them; what the phone needs counts among all, new and tried only.
+     *
+     * @param new the ids of the services that are new in the catalogue
+     */
+    fun takes(service: Service, new: Set<String>): Boolean = when (this) {
         ALL -> true
+        NEW -> service.id in new
         TRIED -> service.wasTried
         ALLOWED -> !service.isEssential && service.isAllowed
         KEPT_BLOCKED -> service.consent == ConsentState.Off && (service.keptBlocked || service.isEssential)
@@ -53,6 +58,7 @@ data class ServiceSection(
  *
  * @property query what was searched for; empty for nothing
  * @property phoneMaker the maker of this phone, as Android names it
+ * @property new the ids of the services that are new in the catalogue
  * @property folds which sections the owner has folded (true) or unfolded (false)
  */
 data class ServiceSections(
@@ -61,6 +67,7 @@ data class ServiceSections(
     val query: String = "",
     val phoneMaker: String = "",
     val folds: Map<String, Boolean> = emptyMap(),
+    val new: Set<String> = emptySet(),
 ) {
     /** The sections that have something to show. */
     fun of(services: List<Service>): List<ServiceSection> =
@@ -89,7 +96,7 @@ data class ServiceSections(
             kind,
             on = all.count { it.isAllowed },
             total = all.size,
-            services = all.filter { filter.takes(it) && match(it) != Match.NO }.sortedWith(rows),
+            services = all.filter { filter.takes(it, new) && match(it) != Match.NO }.sortedWith(rows),
             // What was searched for is shown, and stays so whatever was folded before.
             isFolded = if (isNarrowed) false else folds[key] ?: !isWorthASight,
         )

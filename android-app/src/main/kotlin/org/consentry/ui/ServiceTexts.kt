@@ -10,6 +10,10 @@ import org.consentry.engine.Standing
 /** Whether the phone needs it, so that it is on unless turned off. */
 val Service.isEssential: Boolean get() = standing == Standing.ESSENTIAL
 
+/** Those of these services that the owner has not seen in the catalogue yet. */
+fun Remembered.newIn(services: List<Service>): List<Service> =
+    if (knownServices.isEmpty()) emptyList() else services.filter { it.id !in knownServices }
+
 /** Whether any app may use it now. */
 val Service.isAllowed: Boolean get() = consent != ConsentState.Off
 
@@ -26,7 +30,10 @@ val Service.isInvisible: Boolean get() = breaks.trimEnd('.') == "Nothing visible
 /** How a service stands, in the words of the screens. */
 class ServiceTexts(private val context: Context, private val times: Times) {
     /** The second line of a service's row. */
-    fun secondLine(service: Service, decision: Decision): String = when (val consent = service.consent) {
+    fun secondLine(service: Service, decision: Decision): String =
+        if (service.isChanged && service.isAllowed) context.getString(R.string.is_more_now) else standing(service, decision)
+
+    private fun standing(service: Service, decision: Decision): String = when (val consent = service.consent) {
         is ConsentState.Until -> context.getString(R.string.allowed_until, times.moment(consent.untilMs))
         ConsentState.UntilRestart -> context.getString(R.string.allowed_until_restart)
         is ConsentState.ForApps -> {

@@ -70,13 +70,28 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
         }
         filterChips.forEach { (filter, chip) ->
             chip.setOnClickListener {
-                sections = sections.copy(filter = filter)
-                fill(toTop = true)
+                if (filter == ServiceFilter.NEW) {
+                    showNew()
+                } else {
+                    sections = sections.copy(filter = filter)
+                    fill(toTop = true)
+                }
             }
         }
     }
 
+    /** Shows the services that are new in the catalogue. From the next start on they are not. */
+    fun showNew() {
+        search.text = ""
+        sections = sections.copy(filter = ServiceFilter.NEW, query = "")
+        fill(toTop = true)
+        screen.newServicesSeen()
+    }
+
     override fun show(state: EngineState) {
+        // What was new when the screen was opened stays so while it is shown.
+        val new = Preferences.of(screen).now?.newIn(state.services).orEmpty().map { it.id }
+        sections = sections.copy(new = sections.new + new)
         val isNew = state.services !== this.state?.services
         this.state = state
         fill(toTop = false)
@@ -124,10 +139,13 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
         val order = screen.getString(if (sections.order == ServiceOrder.MAKER) R.string.by_maker else R.string.by_purpose)
         orderChip.show(order, screen.getString(R.string.chip_order_label, order), isOn = false, hasChoices = true)
         for ((filter, chip) in filterChips) {
-            val count = Numbers.of(services.count { filter.takes(it) })
+            val taken = services.count { filter.takes(it, sections.new) }
+            chip.isShownHere = filter != ServiceFilter.NEW || taken > 0
+            val count = Numbers.of(taken)
             val words = screen.getString(
                 when (filter) {
                     ServiceFilter.ALL -> R.string.chip_all
+                    ServiceFilter.NEW -> R.string.chip_new
                     ServiceFilter.TRIED -> R.string.chip_tried
                     ServiceFilter.ALLOWED -> R.string.chip_allowed
                     ServiceFilter.KEPT_BLOCKED -> R.string.chip_kept_blocked
@@ -153,7 +171,7 @@ class ServicesTab(screen: MainActivity, parent: ViewGroup, private val model: Co
                 R.drawable.ic_services,
                 screen.getString(
                     when (sections.filter) {
-                        ServiceFilter.TRIED, ServiceFilter.ALL -> R.string.none_tried
+                        ServiceFilter.TRIED, ServiceFilter.ALL, ServiceFilter.NEW -> R.string.none_tried
                         ServiceFilter.ALLOWED -> R.string.none_allowed
                         ServiceFilter.KEPT_BLOCKED -> R.string.none_kept_blocked
                     },

@@ -1,10 +1,14 @@
 package org.consentry.ui
 
 import android.content.Intent
+import android.net.Uri
 import android.os.Build
 import android.os.Bundle
 import org.consentry.R
 import org.consentry.engine.EngineState
+import org.consentry.engine.LogQuery
+import org.consentry.engine.Outcome
+import org.consentry.engine.Retention
 import org.consentry.health.SystemPages
 import org.consentry.vpn.Screens
 
@@ -14,6 +18,9 @@ class SettingsActivity : PageScreen(R.string.settings) {
     private lateinit var muted: PageRow
     private lateinit var strict: PageRow
     private lateinit var screenLock: PageRow
+    private lateinit var keep: PageRow
+    private lateinit var logExport: LogExport
+    private val receiptExport by lazy { ReceiptExport(this, model) }
     private lateinit var theme: PageRow
     private lateinit var wallpaper: PageRow
     private lateinit var language: PageRow
@@ -22,8 +29,11 @@ class SettingsActivity : PageScreen(R.string.settings) {
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
+        logExport = LogExport(this, model, messages)
+        savedInstanceState?.let(logExport::restore)
         questions()
         protection()
+        records()
         look()
         about()
     }
@@ -51,6 +61,63 @@ class SettingsActivity : PageScreen(R.string.settings) {
             }
         }
         screenLock.second = words(R.string.ask_lock_text)
+    }
+
+    private fun records() {
+        rows.head(words(R.string.log_and_records))
+        keep = rows.choice(words(R.string.keep_log)) { readKept(::chooseKept) }
+        rows.open(words(R.string.export_the_log)) { logExport.ask(LogQuery()) }.second = words(R.string.export_the_log_text)
+        rows.open(words(R.string.receipts)) { receiptExport.ask(service = null) }.second = words(R.string.receipts_text)
+        rows.open(words(R.string.backup)) { open(BackupActivity::class.java) }.second = words(R.string.backup_text)
+        rows.open(words(R.string.delete_log)) { askToDelete() }.second = words(R.string.delete_log_text)
+    }
+
+    private fun readKept(then: (Retention) -> Unit) = model.retention(days = null) { kept ->
+        tellFailure(kept)
+        if (kept is Outcome.Done && !isDestroyed) {
+            show(kept.value)
+            then(kept.value)
+        }
+    }
+
+    private fun show(kept: Retention) {
+        val days = resources.plural(R.plurals.days, kept.days.toLong())
+        keep.second = getString(R.string.keep_log_text, days, Numbers.of(kept.megabytes))
+    }
+
+    private fun chooseKept(kept: Retention) {
+        val choices = (KEPT_DAYS + kept.days).distinct().sorted()
+        Dialogs.choose(
+            this,
+            R.string.keep_log,
+            choices.map { it to resources.plural(R.plurals.days, it.toLong()) },
+            kept.days,
+        ) { days ->
+            model.retention(days) {
+                tellFailure(it)
+                if (it is Outcome.Done && !isDestroyed) show(it.value)
+            }
+        }
+    }
+
+    private fun askToDelete() {
+        Dialogs.ask(this, words(R.string.delete_log_title), words(R.string.delete_log_question), R.string.delete) {
+            lock.before {
+                model.deleteLog {
+                    tellFailure(it)
+                    if (it is Outcome.Done && !isDestroyed) messages.show(words(R.string.log_deleted))
+                }
+            }
+        }
+    }
+
+    override fun onDocument(what: Int, file: Uri) {
+        if (!logExport.onDocument(what, file)) receiptExport.onDocument(what, file, service = null)
+    }
+
+    override fun onSaveInstanceState(outState: Bundle) {
+        super.onSaveInstanceState(outState)
+        logExport.save(outState)
     }
 
     private fun look() {
@@ -85,6 +152,8 @@ class SettingsActivity : PageScreen(R.string.settings) {
         screenLock.isOn = model.asksScreenLock
         whileShown(model.state.observe(::show))
         Preferences.of(this).whenRead(::show)
+        readKept {}
+        FileWorkView(this, messages).observe()
     }
 
     private fun show(state: EngineState) {
@@ -136,6 +205,10 @@ class SettingsActivity : PageScreen(R.string.settings) {
     }
 
     private fun open(page: Class<*>) = startActivity(Intent(this, page))
+
+    private companion object {
+        val KEPT_DAYS = listOf(1, 7, 30, 90)
+    }
 }
 
 /** The services about which the owner wants no questions. */

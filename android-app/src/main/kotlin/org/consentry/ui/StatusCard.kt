@@ -11,6 +11,7 @@ import android.widget.Switch
 import android.widget.TextView
 import org.consentry.R
 import org.consentry.engine.EngineState
+import org.consentry.engine.Gap
 import org.consentry.engine.Protection
 import org.consentry.engine.StoreState
 
@@ -34,11 +35,15 @@ data class StatusContent(
     }
 
     /** What a tap on the foot does. */
-    enum class FootAction { SERVICES, TURN_ON, VPN_SETTINGS, OPEN_RECORD }
+    enum class FootAction { SERVICES, TURN_ON, VPN_SETTINGS, OPEN_RECORD, GAPS }
 
     companion object {
-        /** How protection stands, in words. */
-        fun of(state: EngineState, context: Context, times: Times): StatusContent {
+        /**
+         * How protection stands, in words.
+         *
+         * @param gapsSeenMs when the owner last looked at the gaps: of those before nothing is said any more
+         */
+        fun of(state: EngineState, context: Context, times: Times, gapsSeenMs: Long = 0): StatusContent {
             val store = state.store
             if (store is StoreState.Unreadable && !state.protection.isActive) {
                 return StatusContent(
@@ -55,7 +60,10 @@ data class StatusContent(
             // Before the record is open nobody knows how protection stands.
             val isOpening = store == StoreState.Opening && state.protection == Protection.Off
             return when (val protection = if (isOpening) Protection.Starting else state.protection) {
-                is Protection.On -> on(state, protection.sinceMs, context, times)
+                is Protection.On -> {
+                    val gap = gapOfToday(state, times, gapsSeenMs)
+                    if (gap == null) on(state, protection.sinceMs, context, times) else afterGap(gap, context, times)
+                }
                 Protection.Starting -> StatusContent(
                     Tone.PLAIN,
                     R.drawable.ic_shield_clock,
@@ -115,8 +123,28 @@ data class StatusContent(
             }
         }
 
+        private fun gapsOfToday(state: EngineState, times: Times): List<Gap> =
+            state.coverage?.gapsIn(times.dayStart(times.now), Long.MAX_VALUE).orEmpty()
+
+        /** The latest gap of today that came unasked and that the owner has not looked at. */
+        private fun gapOfToday(state: EngineState, times: Times, gapsSeenMs: Long): Gap? =
+            gapsOfToday(state, times).lastOrNull { it.isUnasked && (it.untilMs ?: Long.MAX_VALUE) > gapsSeenMs }
+
+        private fun afterGap(gap: Gap, context: Context, times: Times) = StatusContent(
+            Tone.ATTENTION,
+            R.drawable.ic_shield_alert,
+            context.getString(R.string.status_after_gap),
+            GapWords(context, times) { times.now }.afterwards(gap),
+            context.getString(R.string.see_what_this_means),
+            FootAction.GAPS,
+            isOn = true,
+        )
+
         private fun on(state: EngineState, sinceMs: Long, context: Context, times: Times): StatusContent {
-            val since = if (times.daysAgo(sinceMs) == 0) {
+            val isToday = times.daysAgo(sinceMs) == 0
+            val since = if (isToday && state.coverage?.percent != null && gapsOfToday(state, times).none { it.isOpen }) {
+                context.getString(R.string.status_on_text_no_gaps, times.clock(sinceMs))
+            } else if (isToday) {
                 context.getString(R.string.status_on_text_today, times.clock(sinceMs))
             } else {
                 context.getString(R.string.status_on_text, times.moment(sinceMs))

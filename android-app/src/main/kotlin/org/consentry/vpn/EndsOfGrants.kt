@@ -18,7 +18,7 @@ class EndsOfGrants(
     private val notices: Notices,
     private val now: () -> Long = System::currentTimeMillis,
 ) {
-    private val kept = context.getSharedPreferences("ends_of_grants", Context.MODE_PRIVATE)
+    private val kept by lazy { context.getSharedPreferences("ends_of_grants", Context.MODE_PRIVATE) }
 
     init {
         engine.state.follow(::compare)

@@ -6,7 +6,7 @@ import android.provider.Settings
 
 /** What the owner wants of protection. Outlives the process and the phone's restart. */
 class ProtectionWish(private val context: Context) {
-    private val kept = context.getSharedPreferences("protection", Context.MODE_PRIVATE)
+    private val kept by lazy { context.getSharedPreferences("protection", Context.MODE_PRIVATE) }
 
     /** Whether protection shall be on. */
     var on: Boolean

@@ -24,7 +24,7 @@ class Questions(
     private val wishes: Wishes,
     private val now: () -> Long = System::currentTimeMillis,
 ) {
-    private val kept = context.getSharedPreferences("questions", Context.MODE_PRIVATE)
+    private val kept by lazy { context.getSharedPreferences("questions", Context.MODE_PRIVATE) }
 
     init {
         engine.observeAttempts { attempt, first ->

@@ -12,7 +12,7 @@ class AnswersTest {
         "id":"xiaomi.push","name":"Mi Push","short_name":"Mi Push","vendor":"Xiaomi","category":"push","does":"Does.",
         "breaks":"Breaks.","breaks_short":"Stops: it","standing":"$standing","hosts":["a.example"],"addresses":[],
         "packages":["com.xiaomi.xmsf"],"shares_with":[],"state":$state,"kept_blocked":false,"attempts_today":3,"attempts_7d":9,
-        "last_ms":null,"muted":false}]}"""
+        "last_ms":null,"muted":false,"likely_hosts":[],"sources":[],"changed":false,"new_hosts":[]}]}"""
 
     private fun consent(state: String) = Answers.services(JSONObject(service(state))).single().consent
 

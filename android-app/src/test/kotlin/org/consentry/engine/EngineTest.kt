@@ -143,7 +143,7 @@ class EngineTest {
 
     @Test
     fun `an empty log`() {
-        val page = done { engine.log(LogQuery(service = "xiaomi.push", search = "chat", sinceMs = 0), it) }
+        val page = done { engine.log(LogQuery(services = setOf("xiaomi.push"), search = "chat", sinceMs = 0), it) }
         assertEquals(emptyList<Attempt>(), page.rows)
         assertNull(page.next)
     }

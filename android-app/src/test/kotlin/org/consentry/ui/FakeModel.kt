@@ -5,17 +5,25 @@ import android.content.Intent
 import android.os.Handler
 import android.os.Looper
 import org.consentry.engine.Attempt
+import org.consentry.engine.Backup
 import org.consentry.engine.ConsentChange
 import org.consentry.engine.ConsentState
+import org.consentry.engine.Coverage
 import org.consentry.engine.Cursor
 import org.consentry.engine.EngineFailure
 import org.consentry.engine.EngineState
 import org.consentry.engine.Granted
+import org.consentry.engine.LogCount
+import org.consentry.engine.LogCounts
+import org.consentry.engine.LogFormat
 import org.consentry.engine.LogPage
+import org.consentry.engine.LogPart
 import org.consentry.engine.LogQuery
 import org.consentry.engine.Observable
 import org.consentry.engine.Outcome
 import org.consentry.engine.Protection
+import org.consentry.engine.Restored
+import org.consentry.engine.Retention
 import org.consentry.engine.Term
 import org.consentry.vpn.TurnOn
 
@@ -102,6 +110,77 @@ class FakeModel : ConsentryModel {
         }
     }
 
+    override fun muteApp(app: String, on: Boolean, done: (Outcome<Unit>) -> Unit) {
+        this.done += "mute app $app $on"
+        answer(done) {
+            change { state ->
+                val status = state.status ?: return@change state
+                state.copy(status = status.copy(mutedApps = if (on) status.mutedApps + app else status.mutedApps - app))
+            }
+        }
+    }
+
+    /** What is kept of the log. */
+    var kept = Retention(days = 30, megabytes = 50, rows = 1234)
+
+    override fun retention(days: Int?, done: (Outcome<Retention>) -> Unit) {
+        if (days != null) this.done += "keep $days days"
+        answer(done) {
+            if (days != null) kept = kept.copy(days = days)
+            kept
+        }
+    }
+
+    override fun deleteLog(done: (Outcome<Unit>) -> Unit) {
+        this.done += "delete log"
+        answer(done) { attempts = emptyList() }
+    }
+
+    override fun receipts(service: String?, done: (Outcome<String>) -> Unit) = answer(done) { "receipts of ${service ?: "all"}" }
+
+    override fun logCount(query: LogQuery, done: (Outcome<LogCount>) -> Unit) = answer(done) {
+        val found = attempts.filter { fits(it, query) }
+        LogCount(found.size.toLong(), found.sumOf { it.count })
+    }
+
+    override fun exportLog(query: LogQuery, format: LogFormat, after: Cursor?, done: (Outcome<LogPart>) -> Unit) = answer(done) {
+        val found = attempts.filter { fits(it, query) }.asReversed()
+        val from = place(after)
+        val rows = found.drop(from).take(PART)
+        val next = from + rows.size
+        LogPart(
+            rows.joinToString("") { "${it.id} ${it.host} ${format.code}\n" },
+            if (next < found.size) Cursor("[$next]") else null,
+            percent = if (found.isEmpty()) 100 else next * 100 / found.size,
+        )
+    }
+
+    override fun logCounts(sinceMs: Long, done: (Outcome<LogCounts>) -> Unit) = answer(done) {
+        val found = attempts.filter { it.lastMs >= sinceMs }
+        fun <T> counts(key: (Attempt) -> T) = found.groupBy(key).map { (id, all) -> id to all.sumOf { it.count } }
+            .sortedByDescending { it.second }
+        LogCounts(counts { it.service }, counts { it.app }, counts { it.signal })
+    }
+
+    override fun backup(done: (Outcome<Backup>) -> Unit) = answer(done) { Backup("a backup", decisions = 5) }
+
+    /** What a backup file is taken for; null for one that cannot be read. */
+    var backup: Restored? = Restored(Scene.ago(days = 3), decisions = 5, granted = 2, withdrawn = 1, leftOut = emptyList())
+
+    override fun previewRestore(text: String, done: (Outcome<Restored>) -> Unit) {
+        val read = backup
+        main.post { done(if (read == null) Outcome.Failed(BAD) else Outcome.Done(read)) }
+    }
+
+    override fun restore(text: String, done: (Outcome<Restored>) -> Unit) {
+        this.done += "restore $text"
+        previewRestore(text, done)
+    }
+
+    override fun coverage(sinceMs: Long, done: (Outcome<Coverage>) -> Unit) = answer(done) {
+        state.value.coverage ?: Coverage()
+    }
+
     override var asksQuestions = true
 
     override var asksScreenLock = false
@@ -111,13 +190,8 @@ class FakeModel : ConsentryModel {
 
     override fun log(query: LogQuery, done: (Outcome<LogPage>) -> Unit) = answer(done) {
         pagesRead++
-        val found = attempts.filter { attempt ->
-            (query.service == null || attempt.service == query.service) &&
-                (query.app == null || attempt.app == query.app) &&
-                (query.sinceMs == null || attempt.lastMs >= query.sinceMs!!) &&
-                (query.search == null || listOf(attempt.host, attempt.service, attempt.app).any { has(it, query.search!!) })
-        }
-        val from = query.before?.json?.removePrefix("[")?.removeSuffix("]")?.toInt() ?: 0
+        val found = attempts.filter { fits(it, query) }
+        val from = place(query.before)
         val rows = found.drop(from).take(query.limit)
         LogPage(rows, if (from + rows.size < found.size) Cursor("[${from + rows.size}]") else null)
     }
@@ -143,6 +217,19 @@ class FakeModel : ConsentryModel {
         change { it.copy(protection = Protection.Paused(nowMs + forMs)) }
     }
 
+    private fun place(cursor: Cursor?): Int = cursor?.json?.removePrefix("[")?.removeSuffix("]")?.toInt() ?: 0
+
+    private fun fits(attempt: Attempt, query: LogQuery): Boolean =
+        (query.services.isEmpty() || attempt.service in query.services) &&
+            (query.apps.isEmpty() || attempt.app in query.apps) &&
+            (query.signals.isEmpty() || attempt.signal in query.signals) &&
+            (query.sinceMs?.let { attempt.lastMs >= it } ?: true) &&
+            (query.untilMs?.let { attempt.firstMs < it } ?: true) &&
+            (query.search?.let { text -> 
+                val name = attempt.service?.let { state.value.service(it)?.name }
+                listOf(attempt.host, attempt.service, attempt.app, name).any { has(it, text) }
+            } ?: true)
+
     private fun has(text: String?, part: String) = text.orEmpty().contains(part, ignoreCase = true)
 
     private fun consent(service: String, consent: ConsentState) =
@@ -155,6 +242,11 @@ class FakeModel : ConsentryModel {
     }
 
     companion object {
+        private val BAD = EngineFailure(EngineFailure.Kind.BAD_REQUEST, "no backup")
+
+        /** Rows in one part of a file. */
+        const val PART = 3
+
         /** Android's question about the VPN. */
         val QUESTION = TurnOn.AskOwner(Intent("android.net.vpn.QUESTION"))
     }

@@ -18,6 +18,9 @@ class HealthCheckTest {
     private val fine = PhoneFacts(isBatteryFree = true, areNotificationsOn = true)
     private val bad = PhoneFacts(isBatteryFree = false, areNotificationsOn = false)
 
+    private fun advice(state: EngineState, facts: PhoneFacts, vararg putOff: String) =
+        Advice.of(state, facts, Remembered(putOff = putOff.toSet()))
+
     private fun standing(name: Int, state: EngineState, facts: PhoneFacts? = fine, sdk: Int = 35) =
         HealthCheck.of(state, facts, pixel, sdk).find { it.name == name }?.standing
 
@@ -66,17 +69,17 @@ class HealthCheckTest {
     @Test
     fun oneAdviceAtATimeAndTheMostImportantFirst() {
         val state = Scene.quiet.copy(strictPrivateDns = "dns.example.org")
-        assertEquals(Advice.PrivateDns("dns.example.org"), Advice.of(state, bad, emptySet()))
-        assertEquals(Advice.Battery, Advice.of(state, bad, setOf("private_dns:dns.example.org")))
-        assertEquals(Advice.Notifications, Advice.of(state, bad, setOf("private_dns:dns.example.org", "battery")))
-        assertNull(Advice.of(Scene.quiet, fine, emptySet()))
+        assertEquals(Advice.PrivateDns("dns.example.org"), advice(state, bad))
+        assertEquals(Advice.Battery, advice(state, bad, "private_dns:dns.example.org"))
+        assertEquals(Advice.Notifications, advice(state, bad, "private_dns:dns.example.org", "battery"))
+        assertNull(advice(Scene.quiet, fine))
         val refused = state.copy(protection = Protection.NeedsPermission)
-        assertEquals(Advice.Permission(wasAsked = true), Advice.of(refused, bad, emptySet()))
+        assertEquals(Advice.Permission(wasAsked = true), advice(refused, bad))
     }
 
     @Test
     fun whatWasPutOffIsForgottenWhenItDoesNotHoldAnyMore() {
-        assertEquals(setOf("private_dns:x"), Advice.over(Scene.quiet, bad, setOf("battery", "private_dns:x")))
-        assertEquals(setOf("battery"), Advice.over(Scene.quiet, fine, setOf("battery")))
+        assertEquals(setOf("private_dns:x"), Advice.over(Scene.quiet, bad, Remembered(putOff = setOf("battery", "private_dns:x"))))
+        assertEquals(setOf("battery"), Advice.over(Scene.quiet, fine, Remembered(putOff = setOf("battery"))))
     }
 }

@@ -1,5 +1,6 @@
 package org.consentry.ui
 
+import android.content.Intent
 import android.view.View
 import android.widget.ListView
 import org.consentry.R
@@ -167,14 +168,26 @@ class PicturesTest : PictureTest() {
 
     @Test
     fun introduction() {
-        inAllWays("introduction-1", Scene.quiet) { open(OnboardingActivity::class.java).get().decor }
-        inAllWays("introduction-2", Scene.quiet) {
-            open(OnboardingActivity::class.java).get().apply {
-                view<View>(R.id.next).performClick()
+        inAllWays("introduction-1", Scene.quiet) { introduction(page = 0) }
+        inAllWays("introduction-2", Scene.quiet) { introduction(page = 1) }
+        inSomeWays("introduction-2-end", Scene.quiet) { scrolled(introductionOf(page = 1), R.id.scroll, 1f) }
+        inSomeWays("introduction-3", Scene.quiet) { introduction(page = 2) }
+        inAllWays("introduction-4", Scene.quiet) { introduction(page = 3) }
+        inSomeWays("introduction-group", Scene.quiet) {
+            introductionOf(page = 1).apply {
+                view<View>(R.id.begin_groups).performClick()
+                idle()
+                repeat(2) { view<View>(R.id.next).performClick() }
                 idle()
             }.decor
         }
     }
+
+    private fun introduction(page: Int): View = introductionOf(page).decor
+
+    private fun introductionOf(page: Int): OnboardingActivity =
+        open(OnboardingActivity::class.java, Intent(app, OnboardingActivity::class.java).putExtra(OnboardingActivity.EXTRA_PAGE, page))
+            .get()
 
     @Test
     fun dialogs() {
@@ -203,6 +216,11 @@ class PicturesTest : PictureTest() {
             picture(openMain().decor, "home-$name")
             picture(openMain(MainActivity.SERVICES).decor, "services-$name")
             picture(openService(Scene.messaging.id).decor, "service-$name")
+            picture(introduction(page = 0), "introduction-$name")
+            val beside = openMain(MainActivity.SERVICES)
+            beside.openService(Scene.messaging.id)
+            settle(beside)
+            if (name == "tablet") picture(beside.decor, "services-beside-$name")
         }
     }
 }

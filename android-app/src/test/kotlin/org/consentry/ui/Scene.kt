@@ -5,7 +5,9 @@ import java.util.TimeZone
 import org.consentry.engine.Attempt
 import org.consentry.engine.ConsentChange
 import org.consentry.engine.ConsentState
+import org.consentry.engine.Coverage
 import org.consentry.engine.EngineState
+import org.consentry.engine.Gap
 import org.consentry.engine.Identifier
 import org.consentry.engine.Protection
 import org.consentry.engine.Service
@@ -105,6 +107,23 @@ object Scene {
 
     /** Protection is on, and all is quiet. */
     val quiet = EngineState(StoreState.Open, Protection.On(ago(hours = 7, minutes = 20)), services, status)
+
+    /** This night, and the night to Monday: the phone stopped Consentry; it was off for a while on Sunday. */
+    val nights = Coverage(
+        listOf(
+            Gap(ago(days = 3, hours = 3), ago(days = 3, hours = 2), isCertain = false, Gap.Cause.PHONE_OFF),
+            Gap(ago(days = 2, hours = 12), ago(days = 2, hours = 5, minutes = 35), isCertain = false, Gap.Cause.KILLED),
+            Gap(ago(hours = 12, minutes = 18), ago(hours = 7, minutes = 52), isCertain = true, Gap.Cause.KILLED),
+        ),
+        percent = 90,
+        countedFromMs = ago(days = 4, hours = 14),
+    )
+
+    /** The same after these nights. */
+    val afterGap: EngineState get() = quiet.copy(coverage = nights)
+
+    /** All the time without a gap. */
+    val noGaps = Coverage(emptyList(), percent = 100, countedFromMs = ago(days = 7))
 
     val attempts: List<Attempt> = listOf(
         attempt(

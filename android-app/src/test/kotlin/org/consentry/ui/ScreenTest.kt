@@ -153,7 +153,7 @@ abstract class ScreenTest {
 
     protected fun idle() = shadowOf(Looper.getMainLooper()).idle()
 
-    private fun await(what: String, holds: () -> Boolean) {
+    protected fun await(what: String, holds: () -> Boolean) {
         val end = System.nanoTime() + 10_000_000_000
         idle()
         while (!holds() && System.nanoTime() < end) {

@@ -448,12 +448,53 @@ class ScreensTest : ScreenTest() {
         model.show(Scene.quiet.copy(protection = Protection.Off))
         model.turnOnAnswer = FakeModel.QUESTION
         val introduction = open(OnboardingActivity::class.java).get()
-        introduction.view<View>(R.id.next).performClick()
-        introduction.view<View>(R.id.next).performClick()
+        repeat(3) { introduction.view<View>(R.id.next).performClick() }
         val asked = shadowOf(introduction).nextStartedActivityForResult
         shadowOf(introduction).receiveResult(asked.intent, Activity.RESULT_CANCELED, null)
+        // A refusal goes on to the last page.
+        assertFalse(introduction.isFinishing)
+        assertEquals(text(R.string.awake_title), introduction.view<TextView>(R.id.title).text.toString())
+        introduction.view<View>(R.id.next).performClick()
         assertTrue(introduction.isFinishing)
         assertTrue(Preferences.of(app).now!!.introduced)
+    }
+
+    @Test
+    fun whoWantsGoesThroughTheGroupsOneByOne() {
+        val introduction = open(OnboardingActivity::class.java).get()
+        val next = introduction.view<View>(R.id.next)
+        next.performClick()
+        introduction.view<View>(R.id.begin_groups).performClick()
+        idle()
+        next.performClick()
+        val title = { introduction.view<TextView>(R.id.title).text.toString() }
+        assertEquals(text(R.string.purpose_messaging), title())
+        val allow = shown(introduction.decor).first { it is Switch && it.isShown }
+        assertEquals(Scene.messaging.name, allow.contentDescription)
+        next.performClick()
+        assertEquals(text(R.string.purpose_notifications), title())
+        shown(introduction.decor).first { it.contentDescription == Scene.jpush.name }.performClick()
+        idle()
+        assertEquals(listOf("grant aurora.push all FOREVER"), model.done)
+        // The groups end with the question about the VPN; whoever goes back finds what was chosen.
+        var pages = 0
+        while (title() != text(R.string.vpn_title)) {
+            next.performClick()
+            assertTrue("the groups have an end", pages++ < 20)
+        }
+        assertEquals("what was not touched stays as it was", 1, model.done.size)
+    }
+
+    @Test
+    fun holdingEverythingBackIsTheBeginning() {
+        val introduction = open(OnboardingActivity::class.java).get()
+        introduction.view<View>(R.id.next).performClick()
+        assertTrue(introduction.view<RadioButton>(R.id.begin_all).isChecked)
+        val names = shown(introduction.decor).filterIsInstance<Switch>().map { it.contentDescription.toString() }
+        assertEquals(listOf("Firebase Cloud Messaging", "Mi Push"), names)
+        introduction.view<View>(R.id.next).performClick()
+        assertEquals(text(R.string.vpn_title), introduction.view<TextView>(R.id.title).text.toString())
+        assertTrue("nothing is allowed by going on", model.done.isEmpty())
     }
 
     @Test

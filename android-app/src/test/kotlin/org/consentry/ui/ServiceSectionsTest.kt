@@ -59,12 +59,12 @@ class ServiceSectionsTest {
 
     @Test
     fun allowedCountsConsentsNotNeeds() {
-        val allowed = Scene.services.filter(ServiceFilter.ALLOWED::takes)
+        val allowed = Scene.services.filter { ServiceFilter.ALLOWED.takes(it, emptySet()) }
         assertEquals(listOf("xiaomi.push", "google.fcm"), allowed.map { it.id })
-        val kept = Scene.services.filter(ServiceFilter.KEPT_BLOCKED::takes)
+        val kept = Scene.services.filter { ServiceFilter.KEPT_BLOCKED.takes(it, emptySet()) }
         assertEquals(listOf("qualcomm.gnss_assist", "xiaomi.ads"), kept.map { it.id })
         val forOneApp = Scene.messaging.copy(consent = ConsentState.ForApps(listOf("a.b")))
-        assertTrue(ServiceFilter.ALLOWED.takes(forOneApp))
+        assertTrue(ServiceFilter.ALLOWED.takes(forOneApp, emptySet()))
     }
 
     @Test

@@ -73,11 +73,11 @@ class LogTest {
     @Test
     fun `filters and search`() {
         fill()
-        assertEquals(listOf("mtalk.google.com"), log(LogQuery(service = "google.fcm")).rows.map { it.host })
+        assertEquals(listOf("mtalk.google.com"), log(LogQuery(services = setOf("google.fcm"))).rows.map { it.host })
         assertEquals(setOf("app.chat.xiaomi.net"), log(LogQuery(search = "chat")).rows.map { it.host }.toSet())
         assertEquals(emptyList<Attempt>(), log(LogQuery(search = "no such thing")).rows)
         assertEquals(emptyList<Attempt>(), log(LogQuery(sinceMs = System.currentTimeMillis() + 60_000)).rows)
-        assertNull(log(LogQuery(service = "google.fcm")).next)
+        assertNull(log(LogQuery(services = setOf("google.fcm"))).next)
     }
 
     @Test
