@@ -128,7 +128,7 @@ open class ConsentryApp : Application() {
 
     companion object {
         /** The small files that are wanted from the start. */
-        private val FILES = listOf("protection", "questions", "wishes", "ends_of_grants")
+        private val FILES = listOf("protection", "questions", "wishes", "ends_of_grants", "gap_notice")
 
         /** The app that a context belongs to. */
         fun of(context: Context): ConsentryApp = context.applicationContext as ConsentryApp

@@ -13,7 +13,7 @@ import org.consentry.engine.Gap
  * Only what is certain: some makers end apps in the very way in which an owner does, so that nobody can tell the two apart.
  */
 class Exits(private val context: Context, private val engine: Engine) {
-    private val kept = context.getSharedPreferences("exits", Context.MODE_PRIVATE)
+    private val kept by lazy { context.getSharedPreferences("exits", Context.MODE_PRIVATE) }
 
     /** Tells what is new; once, at the app's start. */
     fun tell() {

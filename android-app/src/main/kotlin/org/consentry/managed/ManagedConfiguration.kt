@@ -26,7 +26,7 @@ class ManagedConfiguration(private val context: Context, private val engine: Eng
     private val restrictions = context.getSystemService(RestrictionsManager::class.java)
 
     /** Whether there ever was a configuration: most phones have none, and are read no history for it. */
-    private val kept = context.getSharedPreferences("managed", Context.MODE_PRIVATE)
+    private val kept by lazy { context.getSharedPreferences("managed", Context.MODE_PRIVATE) }
 
     /** What holds now. */
     var plan = ManagedPlan.NONE

@@ -31,14 +31,13 @@ class GapWords(private val context: Context, private val times: Times, private v
         },
     )
 
-    /** `02:14 to 06:40`, with the days if they are others than today; `since 02:14` while it lasts. */
+    /** `02:14 to 06:40` below the head of its day; with the day of its end if that is another. */
     fun span(gap: Gap): String {
-        val until = gap.untilMs ?: return context.getString(R.string.gap_since, times.moment(gap.fromMs))
+        val until = gap.untilMs ?: return clocks(gap)
         val isOneDay = times.dayStart(gap.fromMs) == times.dayStart(until)
-        return context.getString(R.string.from_to, times.moment(gap.fromMs), if (isOneDay) times.clock(until) else times.moment(until))
+        return if (isOneDay) clocks(gap) else context.getString(R.string.from_to, times.clock(gap.fromMs), times.moment(until))
     }
 
-    /** The same where the day stands above already. */
     private fun clocks(gap: Gap): String {
         val until = gap.untilMs ?: return context.getString(R.string.gap_since, times.clock(gap.fromMs))
         return context.getString(R.string.from_to, times.clock(gap.fromMs), times.clock(until))

@@ -27,6 +27,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
     private val number: TextView = view.findViewById(R.id.held_number)
     private val heldText: TextView = view.findViewById(R.id.held_text)
     private val heldRow: LinearLayout = view.findViewById(R.id.held_row)
+    private val heldGaps: View = view.findViewById(R.id.held_gaps)
     private val heldEmpty: View = view.findViewById(R.id.held_empty)
     private val chart: BarChart = view.findViewById(R.id.chart)
     private val latestHead: View = view.findViewById(R.id.latest_head)
@@ -114,13 +115,7 @@ class HomeTab(screen: MainActivity, parent: ViewGroup, private val model: Consen
             )
         }
         val today = screen.times.dayStart(model.nowMs)
-        if (hasGap(state, today, Long.MAX_VALUE)) {
-            heldText.text = if (status.heldToday == 0L) {
-                screen.getString(R.string.nothing_today_but_gaps)
-            } else {
-                screen.getString(R.string.gaps_not_counted, heldText.text)
-            }
-        }
+        heldGaps.isShownHere = hasGap(state, today, Long.MAX_VALUE)
         chart.days = status.days.mapIndexed { index, day ->
             val isToday = index == status.days.lastIndex
             BarChart.Day(

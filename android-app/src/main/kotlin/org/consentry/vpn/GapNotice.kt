@@ -18,7 +18,7 @@ class GapNotice(
     private val leastMs: Long = 60_000,
     private val now: () -> Long = System::currentTimeMillis,
 ) {
-    private val kept = context.getSharedPreferences("gap_notice", Context.MODE_PRIVATE)
+    private val kept by lazy { context.getSharedPreferences("gap_notice", Context.MODE_PRIVATE) }
 
     /** Protection is there again. */
     fun protectionRuns() {

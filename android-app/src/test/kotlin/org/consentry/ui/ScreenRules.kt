@@ -7,6 +7,7 @@ import android.widget.AdapterView
 import android.widget.EditText
 import android.widget.HorizontalScrollView
 import android.widget.ImageView
+import android.widget.ScrollView
 import android.widget.TextView
 
 /** What holds of every screen, whatever it shows. */
@@ -76,6 +77,8 @@ object ScreenRules {
         val widest = (0 until layout.lineCount).maxOf { layout.getLineMax(it) }
         if (widest > width + 1 && !isServer) return "cut at the side ($widest > $width): ${name(view)}"
         val parent = view.parent as? View ?: return null
+        val isRolled = parent is ScrollView || parent is AdapterView<*>
+        if (!isRolled && view.bottom > parent.height) return "outside of its parent, below: ${name(view)}"
         val isScrolled = parent is HorizontalScrollView || parent.parent is HorizontalScrollView
         if (!isScrolled && (view.left < 0 || view.right > parent.width)) return "outside of its parent: ${name(view)}"
         return null
