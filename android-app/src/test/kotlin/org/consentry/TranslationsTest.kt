@@ -115,7 +115,7 @@ class TranslationsTest {
         val NOT_A_NUMBER = setOf("attempts_from", "ports")
 
         /** What another language may say as English does. */
-        val THE_SAME = setOf("Android ID", "App", "Apps", "Filter, %1\$s", "Filter, %1\$s, %2\$s", "Port", "Port %1\$s", "Server")
+        val THE_SAME = setOf("Android ID", "App", "Apps", "Filter, %1\$s", "Filter, %1\$s, %2\$s", "OK", "Port", "Port %1\$s", "Server")
     }
 }
 

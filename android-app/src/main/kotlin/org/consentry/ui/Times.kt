@@ -2,10 +2,10 @@ package org.consentry.ui
 
 import android.content.Context
 import android.icu.text.MeasureFormat
+import android.icu.text.SimpleDateFormat
 import android.icu.util.Measure
 import android.icu.util.MeasureUnit
 import android.text.format.DateFormat
-import android.icu.text.SimpleDateFormat
 import java.util.Calendar
 import java.util.Date
 import java.util.GregorianCalendar
