@@ -125,7 +125,8 @@ pub(crate) fn inspect(arguments: &arguments::Inspect) -> Result<(), Failure> {
     let fault = fault.as_ref().map(ToString::to_string).or(without_ip);
     if let Some(report) = report {
         let (length, capture_hash) = input.into_inner().finish();
-        let name = path.file_name().map_or_else(|| name(path), |name| name.to_string_lossy().into());
+        let file_name = path.file_name().filter(|_| path != Path::new("-"));
+        let name = file_name.map_or_else(|| name(path), |name| name.to_string_lossy().into());
         report.finish(&Subject {
             name: &name,
             totals: &totals,

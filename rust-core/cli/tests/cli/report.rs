@@ -1,6 +1,6 @@
 //! `consentry inspect --report`.
 
-use crate::program::{Folder, run};
+use crate::program::{Folder, run, run_with_input};
 use crate::twins::{Capture, client_hello, get, mi_push_hello};
 use std::ffi::OsStr;
 
@@ -116,4 +116,14 @@ fn a_page_that_cannot_be_written_is_an_error() {
     let line =
         run([OsStr::new("inspect"), path.as_os_str(), OsStr::new("--report"), page.as_os_str()]).failed(2);
     assert!(line.contains("report.html"), "{line}");
+}
+
+#[test]
+fn a_capture_from_standard_input_is_called_so() {
+    let folder = Folder::new();
+    let page = folder.path("report.html");
+    let capture = Capture::new().pcap();
+    run_with_input(&["inspect", "-", "--report", &page.display().to_string()], &capture).fine();
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("What standard input told whom") && page.contains(&sha256(&capture)));
 }
