@@ -316,7 +316,7 @@ mod tests {
         let since =
             |hours: u64| protection(&runs, true, &at(1, 10 * HOUR, 0), START_MS + (hours * HOUR) as i64);
         assert_eq!(since(1).gaps.len(), 1);
-        assert_eq!(since(2), Protection { gaps: Vec::new(), protected_percent: Some(100) });
+        assert_eq!((since(2).gaps, since(2).protected_percent), (Vec::new(), Some(100)));
         assert_eq!(since(20).protected_percent, None);
     }
 
