@@ -12,8 +12,10 @@ import android.util.Log
 import org.consentry.engine.ConsentChange
 import org.consentry.engine.ConsentState
 import org.consentry.engine.Engine
+import org.consentry.engine.EngineState
 import org.consentry.engine.Outcome
 import org.consentry.engine.Service
+import org.consentry.engine.StoreState
 import org.consentry.engine.Via
 
 /**
@@ -45,6 +47,20 @@ class ManagedConfiguration(private val context: Context, private val engine: Eng
             context.registerReceiver(changed, filter)
         }
         apply()
+        engine.state.follow(::keepLocked)
+    }
+
+    /** What is locked stays so, whatever else changes decisions: a backup that is put back, say. */
+    private fun keepLocked(state: EngineState) {
+        if (plan.locked.isEmpty() || state.store != StoreState.Open) return
+        for (service in state.services) {
+            val wanted = when (service.id) {
+                !in plan.locked -> continue
+                in plan.allowed -> ConsentState.On
+                else -> ConsentState.Off
+            }
+            if (service.consent != wanted) decide(service)
+        }
     }
 
     /** Reads the configuration and does what it asks for. */
@@ -74,26 +90,26 @@ class ManagedConfiguration(private val context: Context, private val engine: Eng
         }
         for (service in services) {
             val isNamed = service.id in next.allowed || service.id in next.heldBack
-            if (isNamed || service.consent != ConsentState.Off) decide(service.id)
+            if (isNamed || service.consent != ConsentState.Off) decide(service)
         }
     }
 
-    private fun decide(service: String) = engine.history(service) { read ->
+    private fun decide(service: Service) = engine.history(service.id) { read ->
         val changes = (read as? Outcome.Done)?.value ?: return@history
         val latest = changes.firstOrNull { it.app == null }
         val isOurs = latest == null || latest.kind == ConsentChange.Kind.EXPIRE || latest.via == Via.MANAGED_CONFIGURATION.code
         // Whatever the owner has decided stays, unless the organisation keeps that to itself.
         val mayDecide = isOurs || plan.locksDecisions
-        val isGranted = latest?.kind == ConsentChange.Kind.GRANT && latest.end == ConsentChange.End.Never
         val isOurGrant = latest?.kind == ConsentChange.Kind.GRANT && latest.via == Via.MANAGED_CONFIGURATION.code
-        when {
-            service in plan.allowed -> if (mayDecide && !isGranted) engine.grant(service, via = Via.MANAGED_CONFIGURATION)
-            service in plan.heldBack ->
-                if (mayDecide && latest?.kind != ConsentChange.Kind.REVOKE) {
-                    engine.revoke(service, via = Via.MANAGED_CONFIGURATION)
+        when (service.id) {
+            in plan.allowed ->
+                if (mayDecide && service.consent != ConsentState.On) engine.grant(service.id, via = Via.MANAGED_CONFIGURATION)
+            in plan.heldBack ->
+                if (mayDecide && !(service.consent == ConsentState.Off && service.keptBlocked)) {
+                    engine.revoke(service.id, via = Via.MANAGED_CONFIGURATION)
                 }
             // It is not preset any more: what the preset has granted ends with it.
-            isOurGrant -> engine.revoke(service, via = Via.MANAGED_CONFIGURATION)
+            else -> if (isOurGrant) engine.revoke(service.id, via = Via.MANAGED_CONFIGURATION)
         }
     }
 

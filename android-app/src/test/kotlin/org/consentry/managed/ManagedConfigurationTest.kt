@@ -147,6 +147,23 @@ class ManagedConfigurationTest {
     }
 
     @Test
+    fun `what is locked comes back, whoever has changed it`() {
+        configure("allowed_services" to "google.fcm", "held_back_services" to "xiaomi.push", "lock_decisions" to true)
+        // Past the app's own door, as when a backup is put back.
+        for (request in listOf(
+            """{"do":"revoke","service":"google.fcm","app":null,"via":"screen"}""",
+            """{"do":"grant","service":"xiaomi.push","app":"com.android.mms","for":null,"via":"screen"}""",
+        )) {
+            NativeEngine.request(app.handle, request)
+            app.engine.refresh()
+            app.await("the organisation's decision") {
+                service("google.fcm").consent == ConsentState.On && service("xiaomi.push").consent == ConsentState.Off
+            }
+        }
+        assertEquals("managed_configuration", history("google.fcm").first().via)
+    }
+
+    @Test
     fun `what the phone needs can be held back, and comes back`() {
         val id = app.engine.state.value.services.first { it.standing == Standing.ESSENTIAL }.id
         configure("held_back_services" to id)
