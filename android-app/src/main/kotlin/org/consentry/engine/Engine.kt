@@ -165,9 +165,6 @@ class Engine(
     /** The app was woken for something while the engine runs: a sign of life. */
     fun heartbeat() = call({ send(ask("heartbeat")) }) {}
 
-    /** Keeps attempts for so many days from now on. */
-    fun keepLogFor(days: Int) = call({ send(ask("retention").put("days", days)) }) {}
-
     /** Reads services and status anew, for [state] and for [done]. */
     fun refresh(done: (Outcome<EngineState>) -> Unit = {}) {
         stale = false

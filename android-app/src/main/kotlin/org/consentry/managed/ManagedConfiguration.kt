@@ -83,7 +83,7 @@ class ManagedConfiguration(private val context: Context, private val engine: Eng
         val before = plan
         plan = next
         engine.locked = next.locked
-        next.logDays?.let(engine::keepLogFor)
+        next.logDays?.let { engine.retention(it) {} }
         if (next.unknown.isNotEmpty() && next.unknown != before.unknown) {
             Log.w(TAG, "the organisation's configuration names services that do not exist")
             unknown(next.unknown)

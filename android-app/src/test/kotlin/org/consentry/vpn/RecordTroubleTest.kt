@@ -76,7 +76,7 @@ class RecordTroubleTest {
     @Config(application = NewerRecordApp::class)
     fun `written by a newer version`() {
         assertClosed(EngineFailure.Kind.STORE_NEWER)
-        (app as NewerRecordApp).layout(1)
+        (app as NewerRecordApp).makeNewer(by = -1)
         assertNothingLost()
     }
 
@@ -169,17 +169,17 @@ class RecordTroubleTest {
     class NewerRecordApp : TroubledApp() {
         override fun prepare(): Boolean {
             decide()
-            layout(2)
+            makeNewer(by = 1)
             return true
         }
 
-        /** Writes another number of the tables' layout: after its key, eight bytes, the lowest first. */
-        fun layout(number: Int) {
+        /** Changes the number of the tables' layout: after its key, eight bytes, the lowest first. */
+        fun makeNewer(by: Int) {
             val bytes = record.readBytes()
             val text = String(bytes, Charsets.ISO_8859_1)
-            val places = Regex("schema[\\x01\\x02]\\x00{7}").findAll(text).map { it.range.first + "schema".length }.toList()
+            val places = Regex("schema[\\x01-\\x1f]\\x00{7}").findAll(text).map { it.range.first + "schema".length }.toList()
             assertTrue("the record's layout stands in it", places.isNotEmpty())
-            places.forEach { bytes[it] = number.toByte() }
+            places.forEach { bytes[it] = (bytes[it] + by).toByte() }
             record.writeBytes(bytes)
         }
     }
