@@ -14,6 +14,7 @@ import android.widget.TextView
 import android.window.OnBackInvokedCallback
 import android.window.OnBackInvokedDispatcher
 import org.consentry.R
+import org.consentry.engine.CatalogueTexts
 import org.consentry.engine.EngineState
 import org.consentry.engine.Outcome
 import org.consentry.engine.Protection
@@ -164,7 +165,7 @@ class OnboardingActivity : Screen() {
                 if (on) actions.allow(service, Term.FOREVER) {} else actions.hold(service) {}
             }
             row.isOn = service.isAllowed
-            row.second = getString(R.string.group_service, service.vendor, service.does)
+            row.second = getString(R.string.group_service, service.vendor, CatalogueTexts.of(this).does(service))
         }
     }
 
