@@ -30,6 +30,8 @@ class AttemptRow(view: View, private val screen: Screen) {
         (meta.parent as LinearLayout).removeView(meta)
         meta.orientation = LinearLayout.HORIZONTAL
         meta.gravity = Gravity.CENTER_VERTICAL
+        // On one baseline the smaller text would hang out below.
+        meta.isBaselineAligned = false
         val wrap = LinearLayout.LayoutParams.WRAP_CONTENT
         view.findViewById<LinearLayout>(R.id.texts).addView(meta, LinearLayout.LayoutParams(wrap, wrap))
         (count.layoutParams as LinearLayout.LayoutParams).apply {
