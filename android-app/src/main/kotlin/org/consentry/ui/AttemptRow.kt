@@ -30,8 +30,9 @@ class AttemptRow(view: View, private val screen: Screen) {
         (meta.parent as LinearLayout).removeView(meta)
         meta.orientation = LinearLayout.HORIZONTAL
         meta.gravity = Gravity.CENTER_VERTICAL
-        // On one baseline the smaller text would hang out below.
+        // On one baseline, or moved down, the smaller text would hang out below.
         meta.isBaselineAligned = false
+        (time.layoutParams as LinearLayout.LayoutParams).topMargin = 0
         val wrap = LinearLayout.LayoutParams.WRAP_CONTENT
         view.findViewById<LinearLayout>(R.id.texts).addView(meta, LinearLayout.LayoutParams(wrap, wrap))
         (count.layoutParams as LinearLayout.LayoutParams).apply {
