@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 /// How often each path is taken.
 const TIMES: u64 = 20;
 /// A path may execute so many per cent more than it did. Hash tables are seeded anew each time, and vary by one or two.
-const TOLERANCE: f64 = 5.0;
+const TOLERANCE: u64 = 5;
 
 /// What was counted once.
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,8 +91,8 @@ fn compare(before: &Baseline, now: &Baseline) -> bool {
             continue;
         };
         let change = (*count as f64 / *earlier as f64 - 1.0) * 100.0;
-        let slower = change > TOLERANCE;
-        let note = match (slower, change < -TOLERANCE) {
+        let slower = count * 100 > earlier * (100 + TOLERANCE);
+        let note = match (slower, count * 100 < earlier * (100 - TOLERANCE)) {
             (true, _) => "  SLOWER",
             (_, true) => "  faster: --accept keeps it so",
             _ => "",
