@@ -1,74 +1,23 @@
 //! Rows of the log and changes of consent, as the app reads them.
-use consentry_catalogue::{Certainty, Transport};
 use consentry_consent::attempt::AttemptRow;
-use consentry_consent::{Change, ChangeKind, End, Scope, Signal, Via, rfc3339};
-use consentry_inspect::identifiers::{Form, Identifier, Kind};
+use consentry_consent::export::AttemptLine;
+use consentry_consent::{Change, ChangeKind, End, Scope, Via};
 use consentry_runtime::store::Cursor;
 use serde::Serialize;
-use std::net::IpAddr;
 
 /// A row of the attempt log: the keys of `consentry log --format jsonl`, its number, and its times for programs.
 #[derive(Debug, Serialize)]
 pub(crate) struct AttemptAnswer<'a> {
     id: i64,
-    #[serde(with = "rfc3339")]
-    first: i64,
-    #[serde(with = "rfc3339")]
-    last: i64,
     first_ms: i64,
     last_ms: i64,
-    count: u64,
-    app: Option<&'a str>,
-    service: Option<&'a str>,
-    host: Option<&'a str>,
-    signal: Option<Signal>,
-    address: Option<IpAddr>,
-    port: Option<u16>,
-    proto: Transport,
-    certainty: Option<Certainty>,
-    reason: &'a str,
-    identifiers: Vec<IdentifierAnswer<'a>>,
-    path: Option<&'a str>,
-    bytes_held: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct IdentifierAnswer<'a> {
-    kind: Kind,
-    form: Form,
-    #[serde(rename = "where")]
-    place: &'a str,
+    #[serde(flatten)]
+    line: AttemptLine<'a>,
 }
 
 impl<'a> AttemptAnswer<'a> {
     pub(crate) fn new(place: Cursor, row: &'a AttemptRow) -> Self {
-        let attempt = &row.attempt;
-        Self {
-            id: place.id(),
-            first: row.first_ms,
-            last: row.last_ms,
-            first_ms: row.first_ms,
-            last_ms: row.last_ms,
-            count: row.count,
-            app: attempt.app.as_deref(),
-            service: attempt.service.as_deref(),
-            host: attempt.host.as_deref(),
-            signal: attempt.signal,
-            address: attempt.address,
-            port: attempt.port,
-            proto: attempt.transport,
-            certainty: attempt.certainty,
-            reason: &attempt.reason,
-            identifiers: attempt.identifiers.iter().map(IdentifierAnswer::new).collect(),
-            path: attempt.path.as_deref(),
-            bytes_held: attempt.bytes_held,
-        }
-    }
-}
-
-impl<'a> IdentifierAnswer<'a> {
-    fn new(identifier: &'a Identifier) -> Self {
-        Self { kind: identifier.kind, form: identifier.form, place: &identifier.place }
+        Self { id: place.id(), first_ms: row.first_ms, last_ms: row.last_ms, line: AttemptLine::new(row) }
     }
 }
 

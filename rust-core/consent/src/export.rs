@@ -40,11 +40,12 @@ pub fn csv_line(row: &AttemptRow) -> String {
 
 /// A row as one JSON object, without the end of the line.
 pub fn json_line(row: &AttemptRow) -> String {
-    serde_json::to_string(&Line::new(row)).expect("a row holds nothing that JSON cannot express")
+    serde_json::to_string(&AttemptLine::new(row)).expect("a row holds nothing that JSON cannot express")
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
+/// A row with the keys of the JSON lines format.
+#[derive(Debug, Serialize)]
+pub struct AttemptLine<'a> {
     #[serde(with = "rfc3339")]
     first: i64,
     #[serde(with = "rfc3339")]
@@ -66,8 +67,9 @@ struct Line<'a> {
     path: Option<&'a str>,
 }
 
-impl<'a> Line<'a> {
-    fn new(row: &'a AttemptRow) -> Self {
+impl<'a> AttemptLine<'a> {
+    /// Of this row.
+    pub fn new(row: &'a AttemptRow) -> Self {
         let attempt = &row.attempt;
         Self {
             first: row.first_ms,
